@@ -1,0 +1,357 @@
+//! The whole boundary between the core and its drivers, on one page.
+//!
+//! One input → drain the [`Outbox`] to empty → ask [`poll_timeout`](crate::torrent::Torrent::poll_timeout) → next input.
+//! The order of outputs is part of the contract. A spurious or late [`Input::Timeout`] is harmless, equal instants are
+//! legal, time never goes back.
+
+use core::fmt::Debug;
+use std::collections::VecDeque;
+
+use crate::announce::{AnnounceError, AnnounceRequest, AnnounceResponse};
+use crate::id::{BlockRef, BlockSpan, ConnId, PieceIndex};
+use crate::message::Message;
+use crate::payload::Payload;
+
+/// What differs between the worlds: how peers are addressed and what a block carries.
+pub trait Env: Clone + Debug + 'static {
+    /// Where a peer can be reached.
+    type Addr: Address;
+    /// The data of a block.
+    type Data: Payload;
+}
+
+/// Where a peer can be reached: a socket address, or a number in the simulator.
+pub trait Address: Copy + Ord + Debug {
+    /// The IPv4 address out of which BEP 6 makes the allowed-fast set; `None` where there is none.
+    fn ipv4(&self) -> Option<[u8; 4]>;
+}
+
+/// The simulated world: peers are numbered, blocks have no bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Simulated {}
+
+impl Env for Simulated {
+    type Addr = SimAddr;
+    type Data = crate::payload::Virtual;
+}
+
+/// A simulated peer's address: its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SimAddr(pub u32);
+
+impl Address for SimAddr {
+    fn ipv4(&self) -> Option<[u8; 4]> {
+        Some(self.0.to_be_bytes())
+    }
+}
+
+/// The real world: sockets and bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Net {}
+
+impl Env for Net {
+    type Addr = core::net::SocketAddr;
+    type Data = bytes::Bytes;
+}
+
+impl Address for core::net::SocketAddr {
+    fn ipv4(&self) -> Option<[u8; 4]> {
+        match self.ip().to_canonical() {
+            core::net::IpAddr::V4(ip) => Some(ip.octets()),
+            core::net::IpAddr::V6(_) => None,
+        }
+    }
+}
+
+/// What the driver tells a `Torrent`.
+#[derive(Clone, Debug)]
+pub enum Input<E: Env> {
+    /// Time has passed.
+    Timeout,
+    /// Somebody connected to us; answered by [`Output::Accept`] or [`Output::Refuse`] with the same ticket.
+    Incoming {
+        /// The driver's name for the connection until it has a [`ConnId`].
+        ticket: u32,
+        /// Where it comes from.
+        addr: E::Addr,
+    },
+    /// A connection that we asked for is open.
+    Connected {
+        /// The id of [`Output::Connect`].
+        conn: ConnId,
+    },
+    /// A connection is gone, or could not be opened.
+    Disconnected {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// A message has arrived.
+    Message {
+        /// On which connection.
+        from: ConnId,
+        /// The message.
+        message: Message<E::Data>,
+    },
+    /// Block data has left for the network: new credit to send.
+    Sent {
+        /// On which connection.
+        to: ConnId,
+        /// Bytes of block data.
+        bytes: u32,
+    },
+    /// A disk operation is done.
+    Disk(DiskDone<E::Data>),
+    /// The tracker has answered, or has failed to.
+    Announced(Box<Result<AnnounceResponse<E::Addr>, AnnounceError>>),
+    /// The user, or the scenario, wants something.
+    Command(Command<E::Addr>),
+}
+
+/// What the user, or the scenario, may want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<A> {
+    /// Begin: announce, and dial what is known.
+    Start,
+    /// Addresses of peers from elsewhere than the tracker: an explicit neighbourhood, peer exchange, discovery.
+    AddPeers(Vec<A>),
+    /// Say goodbye to the tracker and to all peers.
+    Stop,
+}
+
+/// What a `Torrent` wants done.
+#[derive(Clone, Debug)]
+pub enum Output<E: Env> {
+    /// Open a connection; answered by [`Input::Connected`] or [`Input::Disconnected`].
+    Connect {
+        /// Its id from now on.
+        conn: ConnId,
+        /// Where to.
+        addr: E::Addr,
+    },
+    /// Keep an incoming connection.
+    Accept {
+        /// The ticket of [`Input::Incoming`].
+        ticket: u32,
+        /// Its id from now on.
+        conn: ConnId,
+    },
+    /// Close an incoming connection.
+    Refuse {
+        /// The ticket of [`Input::Incoming`].
+        ticket: u32,
+    },
+    /// Send a message after those that were sent before on this connection.
+    Send {
+        /// On which connection.
+        to: ConnId,
+        /// The message.
+        message: Message<E::Data>,
+    },
+    /// Read, write or verify; answered by [`Input::Disk`] in any order, at any later time.
+    Disk(DiskOp<E::Data>),
+    /// Ask the tracker; answered by [`Input::Announced`].
+    Announce(Box<AnnounceRequest>),
+    /// Close a connection; it is forgotten, so there is no answer.
+    Disconnect {
+        /// Which one.
+        conn: ConnId,
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// Something worth knowing happened; nothing needs to be done.
+    Event(Event<E::Addr>),
+}
+
+/// Work for the disk. The operation's own names are its token: completions repeat them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiskOp<D> {
+    /// Read bytes that a peer asked for.
+    Read {
+        /// For which connection.
+        conn: ConnId,
+        /// Which bytes.
+        span: BlockSpan,
+    },
+    /// Write a block.
+    Write {
+        /// Which block.
+        block: BlockRef,
+        /// Its bytes.
+        data: D,
+    },
+    /// Hash a piece, all of whose blocks are written, and compare.
+    Verify {
+        /// Which piece.
+        piece: PieceIndex,
+    },
+}
+
+/// The outcome of a [`DiskOp`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiskDone<D> {
+    /// Bytes are read.
+    Read {
+        /// For which connection.
+        conn: ConnId,
+        /// Index of the piece.
+        index: u32,
+        /// Byte offset within the piece.
+        begin: u32,
+        /// The bytes.
+        data: D,
+    },
+    /// Bytes could not be read.
+    ReadFailed {
+        /// For which connection.
+        conn: ConnId,
+        /// Which bytes.
+        span: BlockSpan,
+    },
+    /// A block is written.
+    Written {
+        /// Which block.
+        block: BlockRef,
+    },
+    /// A block could not be written: the disk is full or broken.
+    WriteFailed {
+        /// Which block.
+        block: BlockRef,
+    },
+    /// A piece was hashed.
+    Verified {
+        /// Which piece.
+        piece: PieceIndex,
+        /// Its hash is the metainfo's.
+        ok: bool,
+    },
+}
+
+/// Why the core closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The handshake names another swarm.
+    WrongInfoHash,
+    /// We have connected to ourselves.
+    SelfConnection,
+    /// There is another connection to this peer.
+    Duplicate,
+    /// The peer broke the protocol.
+    ProtocolViolation(Violation),
+    /// The peer was banned: it sent wrong bytes.
+    Banned,
+    /// No handshake in time.
+    HandshakeTimeout,
+    /// Nothing was heard for too long.
+    Idle,
+    /// Both sides have everything.
+    BothSeeds,
+    /// A more useful peer needs the place.
+    Replaced,
+    /// We are going.
+    Stopped,
+}
+
+/// How the peer broke the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Something came before the handshake, or a second handshake.
+    Handshake,
+    /// A piece index that the torrent does not have.
+    PieceIndex,
+    /// A bitfield of another length than the torrent's.
+    Bitfield,
+    /// A request that is empty, too long or out of range.
+    RequestRange,
+    /// More waiting requests than are allowed.
+    TooManyRequests,
+    /// A fast-extension message without the fast extension.
+    NotNegotiated,
+    /// Rejects, or blocks that nobody asked for, again and again.
+    Flood,
+}
+
+/// Something worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<A> {
+    /// A piece is complete, verified and can be shared.
+    PieceCompleted {
+        /// Which piece.
+        piece: PieceIndex,
+    },
+    /// A piece did not match its hash and is fetched again.
+    PieceFailed {
+        /// Which piece.
+        piece: PieceIndex,
+    },
+    /// A peer sent a wrong byte and is not spoken to again.
+    Banned {
+        /// Who.
+        addr: A,
+    },
+    /// All pieces are complete.
+    Completed,
+    /// The disk failed; nothing more is asked for, what is there is shared.
+    DiskFailed,
+    /// A piece that a paced participant picked, and in how many inventories it was (S5 logs the frequencies).
+    Picked {
+        /// Which piece.
+        piece: PieceIndex,
+        /// Known holders.
+        holders: u32,
+    },
+}
+
+/// Where a `Torrent` puts what it wants done: owned by the caller, shared by all participants of a simulation.
+#[derive(Debug)]
+pub struct Outbox<E: Env> {
+    queue: VecDeque<Output<E>>,
+}
+
+impl<E: Env> Outbox<E> {
+    /// An empty outbox.
+    pub const fn new() -> Self {
+        Self { queue: VecDeque::new() }
+    }
+
+    /// The oldest output; the driver calls this until there is none.
+    pub fn pop(&mut self) -> Option<Output<E>> {
+        self.queue.pop_front()
+    }
+
+    /// Has everything been taken out?
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, output: Output<E>) {
+        self.queue.push_back(output);
+    }
+
+    pub(crate) fn send(&mut self, to: ConnId, message: Message<E::Data>) {
+        self.push(Output::Send { to, message });
+    }
+
+    pub(crate) fn event(&mut self, event: Event<E::Addr>) {
+        self.push(Output::Event(event));
+    }
+}
+
+impl<E: Env> Default for Outbox<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_and_outputs_stay_small() {
+        assert!(size_of::<Input<Simulated>>() <= 32, "{}", size_of::<Input<Simulated>>());
+        assert!(size_of::<Output<Simulated>>() <= 32, "{}", size_of::<Output<Simulated>>());
+    }
+}

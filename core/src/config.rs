@@ -1,0 +1,190 @@
+//! Everything about a participant that can be chosen: strategies as enums, limits and rhythms as numbers.
+//!
+//! The same names stand in scenario files, on the node's command line and in reports. A [`Profile`](crate::profile)
+//! names a whole set.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Which piece to fetch next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PieceSelection {
+    /// The piece that the fewest connected peers have; ties at random (Cohen 2003, Legout et al. 2006).
+    RarestFirst,
+    /// Any missing piece that the peer has, uniformly.
+    Random,
+    /// The missing piece with the lowest index: for streaming.
+    Sequential,
+    /// At random until the first pieces are complete, then rarest first (Cohen 2003, "random first piece").
+    RandomFirstThenRarest,
+}
+
+/// Whom to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChokeAlgorithm {
+    /// The peers that send fastest, plus optimistic slots; a seeder serves round-robin (Cohen 2003; Legout et al. 2007).
+    TitForTat,
+    /// A random choice of the interested peers in every round (S1).
+    RandomSlots,
+    /// Only peers that have contributed, those who gave most first, plus optimistic slots (S2).
+    Contribution,
+    /// The peers that hold the rarest pieces (S5).
+    Rarity,
+    /// Everyone who is interested.
+    None,
+}
+
+/// How choking is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choking {
+    /// Whom to serve.
+    pub algorithm: ChokeAlgorithm,
+    /// Regular slots: peers that are unchoked by merit. Not used by [`ChokeAlgorithm::None`].
+    pub slots: u32,
+    /// Optimistic slots: peers that are unchoked by luck.
+    pub optimistic_slots: u32,
+    /// Time between choke rounds.
+    pub interval: Duration,
+    /// How long an optimistic slot is kept.
+    pub optimistic_interval: Duration,
+    /// A peer that was asked and sent no block for so long is snubbing us (Cohen 2003: a minute).
+    pub snub_after: Duration,
+    /// Is a free slot given at once to a peer that becomes interested, or only at the next round?
+    pub immediate: bool,
+    /// Most connections that are served at the same time; the others' requests wait. `None`: no limit.
+    pub parallel_uploads: Option<u32>,
+}
+
+/// When and how many blocks are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requests {
+    /// As many outstanding requests per connection as its rate and delay call for, between the two bounds.
+    Pipelined {
+        /// Outstanding requests at the start, and never fewer.
+        min: u32,
+        /// Never more than this.
+        max: u32,
+        /// How much longer than the measured delay the pipeline reaches: what keeps a neighbour's upload queue filled.
+        slack: Duration,
+    },
+    /// Always so many outstanding requests per connection.
+    Fixed(u32),
+    /// One request per interval over all connections, the first one at once (S1, S5).
+    Paced {
+        /// Time between requests.
+        interval: Duration,
+        /// When no connection is known to have anything that we miss: ask everyone for the same block (S5).
+        ask_all_when_unknown: bool,
+    },
+}
+
+/// How peers learn what we have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inventory {
+    /// The bitfield once, then `have` for each piece, to those who lack it.
+    Have,
+    /// The whole bitfield again and again, on our own clock (S2, S5).
+    Broadcast {
+        /// Time between broadcasts.
+        interval: Duration,
+        /// Also once, when a connection opens.
+        on_connect: bool,
+    },
+}
+
+/// How messages are written on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// BEP 3's binary messages.
+    Bep3,
+    /// Four bytes of length, then a JSON object; block data in base64 (S1, S2, S5).
+    Json,
+}
+
+/// Times after which silence means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A connection that is not open, handshake and all, after so long is given up.
+    pub handshake: Duration,
+    /// A request without an answer for so long, on a connection that sends nothing, is taken back and given to others.
+    pub request: Duration,
+    /// We say something at least so often (BEP 3: two minutes).
+    pub keep_alive: Duration,
+    /// A peer that says nothing for so long is gone.
+    pub idle: Duration,
+    /// An address that failed is not dialled again for so long; doubled at each failure in a row.
+    pub reconnect: Duration,
+}
+
+/// Bounds on what a participant holds at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most connections, half-open ones included.
+    pub connections: u32,
+    /// Connections that we open ourselves until we have so many; beyond, others may still come to us.
+    pub dial_target: u32,
+    /// Most connections being dialled at a time.
+    pub half_open: u32,
+    /// Most requests of one peer that wait to be served; more are rejected (fast extension) or end the connection.
+    pub queued_requests: u32,
+    /// Bytes of block data of one connection between the core and the network. At least one block is always allowed.
+    pub send_credit: u32,
+    /// Above so many bytes of unwritten blocks no more are asked for …
+    pub disk_high_water: u64,
+    /// … until no more than this is left.
+    pub disk_low_water: u64,
+    /// Addresses that are remembered.
+    pub known_peers: u32,
+}
+
+/// How a tracker is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcing {
+    /// Ask for so many peers.
+    pub numwant: u32,
+    /// Ask again after so long, whatever the tracker says (S3: 30 s). `None`: the tracker's own interval.
+    pub interval: Option<Duration>,
+    /// Announce each completed piece at once (S1, S3: `UPDATE`).
+    pub on_piece: bool,
+    /// With fewer connections than this, ask again as soon as the tracker's minimum interval allows.
+    pub low_peers: u32,
+}
+
+/// One participant's choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Which piece to fetch next.
+    pub pieces: PieceSelection,
+    /// Whom to serve.
+    pub choking: Choking,
+    /// When and how many blocks are asked for.
+    pub requests: Requests,
+    /// How peers learn what we have.
+    pub inventory: Inventory,
+    /// Do connections open with a handshake? S5's open with the inventory.
+    pub handshake: bool,
+    /// Are `interested` and `not interested` sent? Without them everyone counts as interested (S2–S5).
+    pub interest: bool,
+    /// Offer the fast extension (BEP 6).
+    pub fast_extension: bool,
+    /// Pieces that a choked newcomer may ask for (BEP 6); 0 switches it off.
+    pub allowed_fast: u32,
+    /// Ask several peers for the last blocks.
+    pub endgame: bool,
+    /// While seeding, show each peer one piece at a time (BEP 16).
+    pub super_seeding: bool,
+    /// Send block data to others at all. `false`: a free rider, who chokes everyone.
+    pub uploads: bool,
+    /// How messages are written on the wire.
+    pub encoding: Encoding,
+    /// Times after which silence means something.
+    pub timeouts: Timeouts,
+    /// Bounds on what is held at a time.
+    pub limits: Limits,
+    /// How a tracker is asked; `None`: there is none.
+    pub announcing: Option<Announcing>,
+}

@@ -1,0 +1,20 @@
+//! The swarm protocol of `MiniBit` as state machines without I/O.
+pub mod announce;
+pub mod bitfield;
+pub mod boundary;
+pub mod config;
+pub mod geometry;
+pub mod id;
+pub mod message;
+pub mod payload;
+pub mod rng;
+pub mod time;
+
+pub use bitfield::Bitfield;
+pub use boundary::{Command, Env, Event, Input, Outbox, Output};
+pub use config::Config;
+pub use geometry::Geometry;
+pub use id::{BlockRef, BlockSpan, ConnId, InfoHash, PeerId, PieceIndex};
+pub use message::{Message, MessageKind};
+pub use rng::{Rng, Seed};
+pub use time::Instant;

@@ -1,0 +1,3 @@
+//! A deterministic simulator of swarms that drives the real protocol core.
+pub mod results;
+pub mod scenario;
