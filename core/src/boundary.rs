@@ -184,6 +184,12 @@ pub enum DiskOp<D> {
         /// Which piece.
         piece: PieceIndex,
     },
+    /// Tell the blocks of a piece on the disk apart: a 64-bit fingerprint of each, equal for equal bytes. Asked only after a
+    /// failed hash check, to find who sent what was wrong.
+    Fingerprint {
+        /// Which piece.
+        piece: PieceIndex,
+    },
 }
 
 /// The outcome of a [`DiskOp`].
@@ -223,6 +229,13 @@ pub enum DiskDone<D> {
         piece: PieceIndex,
         /// Its hash is the metainfo's.
         ok: bool,
+    },
+    /// The blocks of a piece are fingerprinted; empty when the disk failed.
+    Fingerprints {
+        /// Which piece.
+        piece: PieceIndex,
+        /// One per block, in order.
+        blocks: Box<[u64]>,
     },
 }
 

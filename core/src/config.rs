@@ -156,6 +156,7 @@ pub struct Announcing {
 
 /// One participant's choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own, named in scenarios")]
 pub struct Config {
     /// Which piece to fetch next.
     pub pieces: PieceSelection,
@@ -173,6 +174,8 @@ pub struct Config {
     pub fast_extension: bool,
     /// Pieces that a choked newcomer may ask for (BEP 6); 0 switches it off.
     pub allowed_fast: u32,
+    /// As the first seeder, recommend to each peer pieces that nobody else has or was promised (BEP 6, *suggest piece*).
+    pub suggest: bool,
     /// Ask several peers for the last blocks.
     pub endgame: bool,
     /// While seeding, show each peer one piece at a time (BEP 16).
@@ -187,4 +190,11 @@ pub struct Config {
     pub limits: Limits,
     /// How a tracker is asked; `None`: there is none.
     pub announcing: Option<Announcing>,
+}
+
+impl Config {
+    /// Connections begin unchoked in both directions and no choke message exists (S3–S5).
+    pub fn has_no_choking(&self) -> bool {
+        self.choking.algorithm == ChokeAlgorithm::None && !self.interest
+    }
 }
