@@ -1,14 +1,17 @@
 //! The swarm protocol of `MiniBit` as state machines without I/O.
 pub mod announce;
+pub mod bencode;
 pub mod bitfield;
 pub mod boundary;
 pub mod config;
 pub mod geometry;
 pub mod id;
 pub mod message;
+pub mod metainfo;
 pub mod payload;
 pub mod rng;
 pub mod time;
+pub mod wire;
 
 pub use bitfield::Bitfield;
 pub use boundary::{Command, Env, Event, Input, Outbox, Output};
