@@ -1,6 +1,30 @@
 //! The client side of a tracker: when to announce, what to say, when to try again.
+//!
+//! Read BEP 3, *trackers*, first. [`Announce`] is a state machine of its own: `Torrent` tells it what happens and asks it
+//! for the next request. There is one announce at a time. Everything that happens while one is under way waits for its
+//! answer, so that a tracker hears `started`, `completed` and `stopped` in this order, each at least once, whatever gets
+//! lost between. Only a goodbye does not wait: who asks to stop may be gone before the answer is there.
+//!
+//! A tracker is not trusted: the intervals that it gives are brought between one minute and one hour. One that fails is
+//! asked again after 15 s, then 30 s, and so on up to half an hour, give or take a tenth, so that the peers of a tracker
+//! which comes back do not all knock at once.
 
 use core::time::Duration;
+
+use crate::config::Announcing;
+use crate::rng::Rng;
+use crate::time::{Instant, nanos};
+
+/// Regular announces are at least so far apart, even when a tracker would allow more of them.
+pub const MIN_GAP: Duration = Duration::from_mins(1);
+/// And at most so far, whatever a tracker says.
+pub const MAX_GAP: Duration = Duration::from_hours(1);
+/// An interval that the participant chose itself may be shorter (S3: 30 s, S1: 5 s), but not shorter than this.
+const MIN_OWN_GAP: Duration = Duration::from_secs(1);
+/// The pause after the first failure; it doubles with each further one …
+const FIRST_PAUSE: Duration = Duration::from_secs(15);
+/// … up to this.
+const LONGEST_PAUSE: Duration = Duration::from_mins(30);
 
 /// What happened since the last announce (BEP 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,3 +80,199 @@ pub enum AnnounceError {
     #[error("the tracker refused: {0}")]
     Refused(String),
 }
+
+/// What a participant has done and has still to do, in bytes of block data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Sent since the start.
+    pub uploaded: u64,
+    /// Received since the start.
+    pub downloaded: u64,
+    /// Still missing.
+    pub left: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    New,
+    Running,
+    Going,
+}
+
+/// One participant's conversation with its tracker.
+///
+/// After each call, [`poll`](Self::poll) until it gives nothing. The driver answers every request, with
+/// [`AnnounceError::Unreachable`] when the tracker is silent for too long; until then nothing but a goodbye follows.
+#[derive(Clone, Debug)]
+pub struct Announce {
+    choices: Announcing,
+    phase: Phase,
+    /// Events that the tracker has not confirmed, in the order in which they happened.
+    owed: Vec<AnnounceEvent>,
+    /// The download's completion was noted.
+    completed: bool,
+    /// When the next announce goes; `None` while one is under way, before the start and after the goodbye.
+    due: Option<Instant>,
+    in_flight: Option<AnnounceEvent>,
+    /// A piece was completed while an announce was under way.
+    outdated: bool,
+    /// When the last announce went.
+    sent: Option<Instant>,
+    /// What the tracker wants between two announces that are no events.
+    min_gap: Duration,
+    /// Announces in a row that got no answer.
+    failures: u32,
+}
+
+impl Announce {
+    /// A conversation that has not begun.
+    pub const fn new(announcing: Announcing) -> Self {
+        Self {
+            choices: announcing,
+            phase: Phase::New,
+            owed: Vec::new(),
+            completed: false,
+            due: None,
+            in_flight: None,
+            outdated: false,
+            sent: None,
+            min_gap: MIN_GAP,
+            failures: 0,
+        }
+    }
+
+    /// `started` is due now. Without effect when called again.
+    pub fn start(&mut self, now: Instant) {
+        if self.phase == Phase::New {
+            self.phase = Phase::Running;
+            self.owed.push(AnnounceEvent::Started);
+            self.bring_forward(now);
+        }
+    }
+
+    /// The download is complete: `completed` is due at once, or as soon as the announce under way is answered.
+    ///
+    /// Once only, and not before the start: who begins with everything has completed nothing (BEP 3).
+    pub fn completed(&mut self, now: Instant) {
+        if self.phase == Phase::Running && !self.completed {
+            self.completed = true;
+            self.owed.push(AnnounceEvent::Completed);
+            self.bring_forward(now);
+        }
+    }
+
+    /// A piece is complete. With [`Announcing::on_piece`] an announce is due at once, unless the tracker is failing: the
+    /// next attempt will tell it all the same.
+    pub fn piece(&mut self, now: Instant) {
+        if self.phase == Phase::Running && self.choices.on_piece && self.failures == 0 {
+            self.outdated = self.in_flight.is_some();
+            self.bring_forward(now);
+        }
+    }
+
+    /// There are few connections: the next announce comes as early as the tracker's minimum interval allows, one minute
+    /// after the last one at the earliest. May be called as often as one likes; without effect while an announce is under
+    /// way or the tracker is failing.
+    pub fn want_peers(&mut self, now: Instant) {
+        if let (Phase::Running, Some(sent), 0) = (self.phase, self.sent, self.failures) {
+            self.bring_forward(now.max(sent + self.min_gap));
+        }
+    }
+
+    /// `stopped` is due now, and nothing after it: it is sent once, and not again should it get lost.
+    ///
+    /// A `completed` that failed goes before it, a `started` that failed does not. A tracker that was never spoken to hears
+    /// nothing.
+    pub fn stop(&mut self, now: Instant) {
+        if self.phase == Phase::Going {
+            return;
+        }
+        self.phase = Phase::Going;
+        self.due = None;
+        let in_flight = self.in_flight.take();
+        if self.sent.is_none() {
+            self.owed.clear();
+            return;
+        }
+        self.owed.retain(|&event| event == AnnounceEvent::Completed && in_flight != Some(event));
+        self.owed.push(AnnounceEvent::Stopped);
+        self.bring_forward(now);
+    }
+
+    /// When the next announce is due. `None` while one is under way, before the start, and after the goodbye.
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The announce to send now, when one is due.
+    pub fn poll(&mut self, now: Instant, totals: Totals) -> Option<AnnounceRequest> {
+        if self.due? > now {
+            return None;
+        }
+        let event = self.owed.first().copied().unwrap_or(AnnounceEvent::None);
+        if self.phase == Phase::Going {
+            // Nobody waits for an answer any more: said is done.
+            self.owed.remove(0);
+            self.due = (!self.owed.is_empty()).then_some(now);
+        } else {
+            self.in_flight = Some(event);
+            self.due = None;
+        }
+        self.outdated = false;
+        self.sent = Some(now);
+        Some(AnnounceRequest {
+            event,
+            uploaded: totals.uploaded,
+            downloaded: totals.downloaded,
+            left: totals.left,
+            numwant: if event == AnnounceEvent::Stopped { 0 } else { self.choices.numwant },
+        })
+    }
+
+    /// The announce under way was answered, or failed. An answer that nobody waits for is ignored.
+    ///
+    /// `rng` is drawn from at failures only.
+    pub fn answered<A>(
+        &mut self,
+        now: Instant,
+        result: &Result<AnnounceResponse<A>, AnnounceError>,
+        rng: &mut Rng,
+    ) {
+        let Some(event) = self.in_flight.take() else { return };
+        self.due = Some(if let Ok(response) = result {
+            self.failures = 0;
+            self.owed.retain(|&owed| owed != event);
+            self.min_gap = response.min_interval.unwrap_or(MIN_GAP).clamp(MIN_GAP, MAX_GAP);
+            if self.outdated || !self.owed.is_empty() {
+                now
+            } else {
+                let asked = response.interval.clamp(self.min_gap, MAX_GAP);
+                let gap = self.choices.interval.map_or(asked, |own| own.clamp(MIN_OWN_GAP, MAX_GAP));
+                now.max(self.sent.unwrap_or(now) + gap)
+            }
+        } else {
+            let pause = pause(self.failures, rng);
+            self.failures = self.failures.saturating_add(1);
+            // An event that happened meanwhile has not been tried yet, and does not wait for a regular announce's turn.
+            let untried = event == AnnounceEvent::None && !self.owed.is_empty();
+            if untried { now } else { now + pause }
+        });
+    }
+
+    /// The next announce is due at `when`, or earlier when it was; one that is under way is waited for.
+    fn bring_forward(&mut self, when: Instant) {
+        if self.in_flight.is_none() {
+            self.due = Some(self.due.map_or(when, |due| due.min(when)));
+        }
+    }
+}
+
+/// How long to wait after a failure that follows `failures` others: doubling, give or take a tenth.
+fn pause(failures: u32, rng: &mut Rng) -> Duration {
+    let doubled = nanos(FIRST_PAUSE).saturating_mul(1 << failures.min(16));
+    let pause = doubled.min(nanos(LONGEST_PAUSE));
+    Duration::from_nanos(rng.between(pause - pause / 10, pause + pause / 10))
+}
+
+#[cfg(test)]
+mod tests;

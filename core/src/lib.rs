@@ -11,8 +11,10 @@ pub mod message;
 pub mod metainfo;
 pub mod payload;
 pub mod picker;
+pub mod profile;
 pub mod rng;
 pub mod time;
+pub mod tracker;
 pub mod wire;
 
 pub use bitfield::Bitfield;
@@ -21,5 +23,6 @@ pub use config::Config;
 pub use geometry::Geometry;
 pub use id::{BlockRef, BlockSpan, ConnId, InfoHash, PeerId, PieceIndex};
 pub use message::{Message, MessageKind};
+pub use profile::Profile;
 pub use rng::{Rng, Seed};
 pub use time::Instant;

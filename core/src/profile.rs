@@ -1,0 +1,369 @@
+//! The systems as data: each profile names a whole [`Config`].
+//!
+//! `bittorrent` is what this project recommends; `s1` to `s5` are the five systems that it brings together, each as near to
+//! its description as the choices of [`config`](crate::config) allow. A scenario or a command line starts from a profile and
+//! may change single choices.
+//!
+//! | profile | pieces | choking | requests | inventory | tracker |
+//! |---|---|---|---|---|---|
+//! | `bittorrent` | rarest first | tit for tat, 4 + 1 | pipelined | have | its own interval |
+//! | `s1` | rarest first | random slots, 4 + 1 | one in 5 s | have | every 5 s, and each piece |
+//! | `s2` | rarest first | contribution, 4 + 1 | one per connection | have | its own interval; it seeds |
+//! | `s3` | rarest first | none | one per connection | have | every 30 s, and each piece |
+//! | `s4` | sequential | none | one per connection | have | every 30 s |
+//! | `s5` | rarest first | none | one in 1.07 s | broadcast every 4 s | once; it seeds |
+//!
+//! Sources: BEP 3, BEP 6; Cohen 2003, *Incentives build robustness in BitTorrent*; Legout et al. 2006, *Rarest first and choke
+//! algorithms are enough*; the default settings of libtorrent (`settings_pack.cpp`); and, for `s1` to `s5`, the descriptions of
+//! the systems by their authors. Where those say nothing the profile has what `bittorrent` has, so that a comparison shows
+//! what a system chose and not what it left open.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{
+    Announcing, ChokeAlgorithm, Choking, Config, Encoding, Inventory, Limits, PieceSelection, Requests,
+    Timeouts,
+};
+
+/// A named set of choices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// BitTorrent as its best clients speak it.
+    #[default]
+    Bittorrent,
+    /// The first `MiniBit`: TCP with JSON, random slots, one request in five seconds.
+    S1,
+    /// The second one: the tracker owns the file and seeds it; only contributors are served.
+    S2,
+    /// The P2P simulator: a UDP tracker, one TCP connection and one `GET` for each piece, nobody is choked.
+    ///
+    /// Its line protocol is no [`Encoding`] yet: messages are BEP 3's, and connections stay open between pieces.
+    S3,
+    /// The P2P network for file transmission: one worker for each source drains a queue of chunks, in order.
+    ///
+    /// Its line protocol is no [`Encoding`] yet: messages are BEP 3's.
+    S4,
+    /// The third `MiniBit`: a full mesh, inventories broadcast again and again, one request in 1.07 s; the tracker seeds.
+    ///
+    /// Its times are those of a model that was fitted to the report of its authors (two files, five peers).
+    S5,
+}
+
+/// Which of its messages a system counts for a peer when it reports what a download took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counting {
+    /// All.
+    WholeRun,
+    /// Those until its last piece is there (S5).
+    UntilComplete,
+}
+
+impl Profile {
+    /// All profiles.
+    pub const ALL: [Self; 6] = [Self::Bittorrent, Self::S1, Self::S2, Self::S3, Self::S4, Self::S5];
+
+    /// The name in scenarios, on the command line and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bittorrent => "bittorrent",
+            Self::S1 => "s1",
+            Self::S2 => "s2",
+            Self::S3 => "s3",
+            Self::S4 => "s4",
+            Self::S5 => "s5",
+        }
+    }
+
+    /// The choices of a peer.
+    pub const fn config(self) -> Config {
+        match self {
+            Self::Bittorrent => BITTORRENT,
+            Self::S1 => S1,
+            Self::S2 => S2,
+            Self::S3 => S3,
+            Self::S4 => S4,
+            Self::S5 => S5,
+        }
+    }
+
+    /// Does the tracker hold the file and seed it?
+    pub const fn tracker_seeds(self) -> bool {
+        matches!(self, Self::S2 | Self::S5)
+    }
+
+    /// The choices of the tracker as a seed, where it is one.
+    pub const fn tracker_seed_config(self) -> Option<Config> {
+        match self {
+            Self::S2 => Some(S2_TRACKER),
+            Self::S5 => Some(S5_TRACKER),
+            Self::Bittorrent | Self::S1 | Self::S3 | Self::S4 => None,
+        }
+    }
+
+    /// Which messages count as the price of a download.
+    pub const fn counting(self) -> Counting {
+        match self {
+            Self::S5 => Counting::UntilComplete,
+            Self::Bittorrent | Self::S1 | Self::S2 | Self::S3 | Self::S4 => Counting::WholeRun,
+        }
+    }
+}
+
+const KIB: u32 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+const BITTORRENT: Config = Config {
+    // Cohen 2003, Legout et al. 2006.
+    pieces: PieceSelection::RarestFirst,
+    choking: Choking {
+        algorithm: ChokeAlgorithm::TitForTat,
+        // BEP 3: four downloaders, changed every ten seconds, and one optimistic unchoke, rotated every thirty.
+        slots: 4,
+        optimistic_slots: 1,
+        interval: Duration::from_secs(10),
+        optimistic_interval: Duration::from_secs(30),
+        // Cohen 2003, *anti-snubbing*: over a minute without a piece.
+        snub_after: Duration::from_mins(1),
+        // A slot that nobody uses until the next round is capacity lost: ten seconds of it at each start.
+        immediate: true,
+        parallel_uploads: None,
+    },
+    requests: Requests::Pipelined {
+        // BEP 3 keeps "a few (on the order of 10 or so)" requests queued; below four a single round trip starves a LAN.
+        min: 4,
+        // I8 of the reliability goals. With blocks of 16 KiB this is 2 MiB under way on one connection.
+        max: 128,
+        // libtorrent reaches three seconds ahead; half a second covers a neighbour's uplink queue and leaves fewer blocks
+        // behind when a peer goes.
+        slack: Duration::from_millis(500),
+    },
+    inventory: Inventory::Have,
+    handshake: true,
+    interest: true,
+    fast_extension: true,
+    // BEP 6 proposes 10. Interested newcomers get a free slot at once here, so nothing is gained; and in a torrent of a hundred
+    // pieces ten free ones from each of forty neighbours would put the choker out of force.
+    allowed_fast: 0,
+    // BEP 6: what it was made for.
+    suggest: true,
+    // Cohen 2003, *endgame mode*.
+    endgame: true,
+    super_seeding: false,
+    uploads: true,
+    encoding: Encoding::Bep3,
+    timeouts: Timeouts {
+        // libtorrent's `handshake_timeout`; half-open connections are to be gone in 15 s (L5).
+        handshake: Duration::from_secs(10),
+        // A silent peer loses its requests within 20 s (L4).
+        request: Duration::from_secs(20),
+        // BEP 3: generally every two minutes. Earlier by as much as a message may be late.
+        keep_alive: Duration::from_secs(100),
+        // BEP 3's two minutes; libtorrent's `peer_timeout`.
+        idle: Duration::from_mins(2),
+        // No address is dialled twice within a minute, or a swarm could be turned against a third party (Naoumov and Ross
+        // 2006).
+        reconnect: Duration::from_mins(1),
+    },
+    limits: Limits {
+        // Bram Cohen's client: 80 peers at most, and it stops dialling at 40 ("Rarest first …", section II-C).
+        connections: 80,
+        dial_target: 40,
+        half_open: 20,
+        // I8: waiting requests of one peer. More than twice what our own pipeline asks for.
+        queued_requests: 250,
+        // Two blocks: one leaves while the next one is read, and a choke still finds the others unsent.
+        send_credit: 32 * KIB,
+        // Eight seconds of a disk that writes 1 MiB/s; below half of it asking goes on.
+        disk_high_water: 16 * MIB,
+        disk_low_water: 8 * MIB,
+        // libtorrent's `max_peerlist_size`.
+        known_peers: 3_000,
+    },
+    announcing: Some(Announcing {
+        // BEP 3 of old: 50 when nothing is said.
+        numwant: 50,
+        interval: None,
+        on_piece: false,
+        // Bram Cohen's client asks again below 20 peers (Legout et al. 2006, section II-C).
+        low_peers: 20,
+    }),
+};
+
+/// What the five systems have in common: they know neither BEP 6 nor an endgame, and frame JSON.
+const MINIBIT: Config = Config {
+    fast_extension: false,
+    allowed_fast: 0,
+    suggest: false,
+    endgame: false,
+    encoding: Encoding::Json,
+    ..BITTORRENT
+};
+
+const S1: Config = Config {
+    // Every 10 s: shuffle the interested peers, 4 regular and 1 optimistic, and tell only the differences.
+    choking: Choking {
+        algorithm: ChokeAlgorithm::RandomSlots,
+        optimistic_interval: Duration::from_secs(10),
+        immediate: false,
+        ..BITTORRENT.choking
+    },
+    // Every 5 s: ask for the rarest missing piece from a peer that has it and is not choking us.
+    requests: Requests::Paced { interval: Duration::from_secs(5), ask_all_when_unknown: false },
+    announcing: Some(Announcing {
+        numwant: 50,
+        // Every 5 s: connect to new peers (GET_PEERS) …
+        interval: Some(Duration::from_secs(5)),
+        // … and UPDATE_BLOCKS for new pieces.
+        on_piece: true,
+        low_peers: 0,
+    }),
+    ..MINIBIT
+};
+
+const S2: Config = Config {
+    // Serves only peers that contribute, plus one random optimistic unchoke. How many contributors is not said: BEP 3's four.
+    choking: Choking { algorithm: ChokeAlgorithm::Contribution, ..BITTORRENT.choking },
+    // One block request at a time, answered by the block.
+    requests: Requests::Fixed(1),
+    // Neither handshake nor interest is among its messages: connections open with the inventory ("have blocks").
+    handshake: false,
+    interest: false,
+    ..MINIBIT
+};
+
+/// The tracker of S2 serves whoever asks: nobody has anything to contribute to it, so there is an optimistic slot for each
+/// connection. Its peers wait to be unchoked, hence no [`ChokeAlgorithm::None`], which says nothing; the rounds are short
+/// so that newcomers do not wait for long.
+const S2_TRACKER: Config = Config {
+    choking: Choking {
+        slots: 0,
+        optimistic_slots: S2.limits.connections,
+        interval: Duration::from_secs(1),
+        ..S2.choking
+    },
+    announcing: None,
+    ..S2
+};
+
+/// Everyone is served, at once and always. The number of slots means nothing here; it is what is left to who takes one of these
+/// systems with another algorithm, and with none at all nobody would be served.
+const UNCHOKED: Choking = Choking { algorithm: ChokeAlgorithm::None, immediate: true, ..BITTORRENT.choking };
+
+const S3: Config = Config {
+    // Rarest first over the tracker's list; the holder is drawn.
+    choking: UNCHOKED,
+    // One connection for each piece: GET, the bytes, closed.
+    requests: Requests::Fixed(1),
+    interest: false,
+    // Until its own line protocol is an encoding. BEP 3's opens with a handshake.
+    encoding: Encoding::Bep3,
+    announcing: Some(Announcing {
+        // PEERLIST has all other peers; no answer of ours has more than 200 (I12).
+        numwant: 200,
+        // UPDATE every 30 s and at once after each new piece.
+        interval: Some(Duration::from_secs(30)),
+        on_piece: true,
+        low_peers: 0,
+    }),
+    ..MINIBIT
+};
+
+const S4: Config = Config {
+    // One worker for each source drains a shared queue of chunks, first to last.
+    pieces: PieceSelection::Sequential,
+    // The heartbeat; its period is not said, so it is S3's. New pieces are not told: a file is announced when it is whole.
+    announcing: Some(Announcing {
+        numwant: 200,
+        interval: Some(Duration::from_secs(30)),
+        on_piece: false,
+        low_peers: 0,
+    }),
+    ..S3
+};
+
+const S5: Config = Config {
+    // The least frequent missing block, at random among equals, from a holder drawn at random, the tracker included.
+    pieces: PieceSelection::RarestFirst,
+    // Its "top 4 by rarity" never kept anybody from being served: BLOCO answers at once.
+    choking: UNCHOKED,
+    // The pull loop; while no holder is known, one PEDIDO to each known peer.
+    requests: Requests::Paced { interval: Duration::from_millis(1_070), ask_all_when_unknown: true },
+    // ESTOQUE to everyone when a connection opens, and every 4 s from the peer's own start.
+    inventory: Inventory::Broadcast { interval: Duration::from_secs(4), on_connect: true },
+    handshake: false,
+    interest: false,
+    // A full mesh: everybody who is known is dialled, all at a time.
+    limits: Limits { connections: 200, dial_target: 200, half_open: 200, ..BITTORRENT.limits },
+    // REGISTRO once. The list has everybody; again only when the tracker's interval is over.
+    announcing: Some(Announcing { numwant: 200, interval: None, on_piece: false, low_peers: 0 }),
+    ..MINIBIT
+};
+
+/// The tracker's inventory is first heard of after 4 s on its own clock: it greets nobody with it.
+const S5_TRACKER: Config = Config {
+    inventory: Inventory::Broadcast { interval: Duration::from_secs(4), on_connect: false },
+    announcing: None,
+    ..S5
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    #[test]
+    fn names_are_those_of_files() {
+        for profile in Profile::ALL {
+            let quoted = format!("\"{}\"", profile.name());
+            assert_eq!(serde_json::to_string(&profile).unwrap(), quoted);
+            assert_eq!(serde_json::from_str::<Profile>(&quoted).unwrap(), profile);
+        }
+        assert_eq!(serde_json::to_string(&Counting::UntilComplete).unwrap(), "\"until-complete\"");
+    }
+
+    /// A change of any number shows in the snapshot, and must be meant: every published result of a profile depends on it.
+    #[test]
+    fn the_whole_table() {
+        let mut table = String::new();
+        for profile in Profile::ALL {
+            writeln!(table, "{} (messages count: {:?})", profile.name(), profile.counting()).unwrap();
+            writeln!(table, "{:#?}", profile.config()).unwrap();
+            if let Some(seed) = profile.tracker_seed_config() {
+                writeln!(table, "{}, the tracker as a seed", profile.name()).unwrap();
+                writeln!(table, "{seed:#?}").unwrap();
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    /// What the core takes for granted of a configuration, and the bounds of the reliability goals (I8, L4, L5).
+    #[test]
+    fn numbers_fit_together() {
+        for profile in Profile::ALL {
+            for config in [Some(profile.config()), profile.tracker_seed_config()].into_iter().flatten() {
+                let Config { choking, timeouts, limits, .. } = config;
+                assert!(limits.dial_target <= limits.connections && limits.half_open <= limits.connections);
+                assert!(limits.disk_low_water < limits.disk_high_water);
+                assert!(limits.queued_requests <= 250 && limits.send_credit <= 256 * KIB);
+                assert!(timeouts.keep_alive < timeouts.idle);
+                assert!(timeouts.handshake <= Duration::from_secs(15));
+                assert!(timeouts.request <= Duration::from_secs(20) && timeouts.request < choking.snub_after);
+                assert!(timeouts.reconnect >= Duration::from_mins(1));
+                assert!(config.announcing.is_none_or(|announcing| announcing.numwant <= 200));
+                assert!(
+                    config.encoding == Encoding::Json || config.handshake,
+                    "BEP 3 opens with a handshake"
+                );
+            }
+            if let Some(seed) = profile.tracker_seed_config() {
+                let silent = profile.config().has_no_choking();
+                assert_eq!(seed.has_no_choking(), silent, "who waits for an unchoke must be sent one");
+            }
+            assert_eq!(profile.tracker_seeds(), profile.tracker_seed_config().is_some());
+        }
+    }
+}

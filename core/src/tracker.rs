@@ -1,0 +1,211 @@
+//! The server side of a tracker: who is in which swarm, and whom to tell of whom.
+//!
+//! Read BEP 3, *trackers*, and BEP 48 (scrape) first. There is no transport here: a driver parses requests, whatever
+//! protocol they came by, refuses those that name port 0, and writes the answers. The rules:
+//!
+//! - A peer is an address. What announces from it last is what is registered; `stopped` removes it at once.
+//! - Nobody is handed out after [`TrackerConfig::timeout`] without an announce, never the asker itself, and never more than
+//!   asked for. Before anything is answered, those who fell silent are removed: no answer depends on when the last sweep was.
+//! - Leechers get a uniform choice of all others, seeders a uniform choice of the leechers. S2's rule, to send everyone
+//!   while fewer than five are known, is the same: who asks for five gets all of four.
+//! - The counters in every answer are those of the swarm as it is after this announce.
+//! - Swarms and peers are bounded. A full swarm still answers newcomers, without registering them, so that they can join
+//!   by dialling; a new swarm beyond the bound is refused.
+//!
+//! An announce costs O(log swarms + log peers + peers handed out), whatever the size of the swarm.
+
+mod sample;
+mod swarm;
+
+use std::collections::BTreeMap;
+
+use core::time::Duration;
+
+use crate::announce::{AnnounceError, AnnounceEvent, AnnounceRequest, AnnounceResponse};
+use crate::boundary::Address;
+use crate::id::{InfoHash, PeerId};
+use crate::rng::{Purpose, Rng, Seed};
+use crate::time::Instant;
+use swarm::Swarm;
+
+/// Sweeps for those who fell silent are at least so far apart.
+const SWEEP: Duration = Duration::from_mins(1);
+/// No timer is set further ahead.
+const FURTHEST: Duration = Duration::from_hours(1);
+
+/// What can be chosen about a tracker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrackerConfig {
+    /// Peers are asked to announce again after this.
+    pub interval: Duration,
+    /// And not sooner than after this.
+    pub min_interval: Duration,
+    /// A peer that was silent for so long is forgotten; so is a swarm without peers, and its count of downloads.
+    pub timeout: Duration,
+    /// Most peers in one answer.
+    pub max_peers: u32,
+    /// Most swarms, those without peers included.
+    pub max_swarms: u32,
+    /// Most peers registered in one swarm.
+    pub max_peers_per_swarm: u32,
+}
+
+impl Default for TrackerConfig {
+    /// Half an hour between announces, as trackers of the field ask for, and one may be missed; 200 peers in an answer.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_mins(30),
+            min_interval: Duration::from_mins(1),
+            timeout: Duration::from_mins(61),
+            max_peers: 200,
+            max_swarms: 100_000,
+            max_peers_per_swarm: 1_000_000,
+        }
+    }
+}
+
+/// Who announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcer<A> {
+    /// Where it can be reached.
+    pub addr: A,
+    /// What it calls itself. Another name at the same address is another peer, which takes the place of the first.
+    pub id: PeerId,
+}
+
+/// Why a tracker refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrackerError {
+    /// The swarm is not known, and there is no room for another one.
+    #[error("the tracker already serves {limit} swarms, the most that it may")]
+    TooManySwarms {
+        /// [`TrackerConfig::max_swarms`].
+        limit: u32,
+    },
+}
+
+impl From<TrackerError> for AnnounceError {
+    fn from(error: TrackerError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+/// What a tracker says of a swarm (BEP 48).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scrape {
+    /// Peers that have everything: `complete`.
+    pub seeders: u32,
+    /// Peers that do not: `incomplete`.
+    pub leechers: u32,
+    /// Downloads that were reported complete: `downloaded`.
+    pub downloaded: u64,
+}
+
+/// A registry of swarms.
+#[derive(Clone, Debug)]
+pub struct Tracker<A> {
+    config: TrackerConfig,
+    swarms: BTreeMap<InfoHash, Swarm<A>>,
+    rng: Rng,
+    /// When to look for those who fell silent; `None` while there is nobody.
+    sweep: Option<Instant>,
+}
+
+impl<A: Address> Tracker<A> {
+    /// A tracker that knows nobody. Its choices are drawn from the seed's stream for trackers.
+    pub fn new(config: TrackerConfig, seed: Seed) -> Self {
+        Self { config, swarms: BTreeMap::new(), rng: seed.stream(Purpose::Tracker, 0), sweep: None }
+    }
+
+    /// What was chosen.
+    pub const fn config(&self) -> &TrackerConfig {
+        &self.config
+    }
+
+    /// Swarms in the registry, those without peers included.
+    pub fn swarm_count(&self) -> usize {
+        self.swarms.len()
+    }
+
+    /// Registers, updates or removes a peer, and tells it of others.
+    ///
+    /// `left` decides who is a seeder: with 0 everything is there.
+    ///
+    /// # Errors
+    /// When the swarm is new and there is no room for it.
+    pub fn announce(
+        &mut self,
+        now: Instant,
+        info_hash: InfoHash,
+        who: Announcer<A>,
+        request: &AnnounceRequest,
+    ) -> Result<AnnounceResponse<A>, TrackerError> {
+        let TrackerConfig { interval, min_interval, timeout, max_peers, max_swarms, max_peers_per_swarm } =
+            self.config;
+        let stopped = request.event == AnnounceEvent::Stopped;
+        let mut response = AnnounceResponse {
+            interval,
+            min_interval: Some(min_interval),
+            peers: Vec::new(),
+            seeders: 0,
+            leechers: 0,
+        };
+        if !self.swarms.contains_key(&info_hash) {
+            if stopped {
+                return Ok(response);
+            }
+            if self.swarms.len() >= max_swarms as usize {
+                return Err(TrackerError::TooManySwarms { limit: max_swarms });
+            }
+            self.sweep.get_or_insert(now + timeout.clamp(SWEEP, FURTHEST));
+        }
+        let swarm = self.swarms.entry(info_hash).or_insert_with(|| Swarm::new(now));
+        swarm.expire(now, timeout);
+        if stopped {
+            swarm.remove(who.addr, now);
+        } else {
+            let seeder = request.left == 0;
+            let completed = seeder && request.event == AnnounceEvent::Completed;
+            swarm.register(now, who, seeder, completed, max_peers_per_swarm);
+            response.peers = swarm.choose(&mut self.rng, who.addr, seeder, request.numwant.min(max_peers));
+        }
+        (response.seeders, response.leechers) = (swarm.seeders(), swarm.leechers());
+        Ok(response)
+    }
+
+    /// The counters of a swarm; `None` when it is not known.
+    pub fn scrape(&mut self, now: Instant, info_hash: InfoHash) -> Option<Scrape> {
+        let swarm = self.swarms.get_mut(&info_hash)?;
+        swarm.expire(now, self.config.timeout);
+        Some(Scrape { seeders: swarm.seeders(), leechers: swarm.leechers(), downloaded: swarm.downloaded() })
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.sweep
+    }
+
+    /// Gives back the memory of peers and swarms that fell silent, a minute after their time at the latest. Harmless when
+    /// called too early or too late. O(swarms), with O(log peers) for each peer that goes.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.sweep.is_none_or(|sweep| sweep > now) {
+            return;
+        }
+        let timeout = self.config.timeout;
+        let mut next: Option<Instant> = None;
+        self.swarms.retain(|_, swarm| {
+            swarm.expire(now, timeout);
+            if swarm.is_abandoned(now, timeout) {
+                return false;
+            }
+            let expires = swarm.expires(timeout);
+            next = Some(next.map_or(expires, |next| next.min(expires)));
+            true
+        });
+        self.sweep = next.map(|next| next.clamp(now + SWEEP, now + FURTHEST));
+    }
+}
+
+#[cfg(test)]
+mod tests;
