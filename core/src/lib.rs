@@ -14,6 +14,7 @@ pub mod picker;
 pub mod profile;
 pub mod rng;
 pub mod time;
+pub mod torrent;
 pub mod tracker;
 pub mod wire;
 

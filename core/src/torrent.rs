@@ -1,0 +1,366 @@
+//! One participant's side of one swarm.
+//!
+//! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
+//! `known` addresses and dialling, `lifecycle` how connections open and close, `messages` what peers say, `download` what is
+//! asked of whom, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces, `blame` who sent what was wrong,
+//! `upload` who is served, `suggest` and `super_seed` what a first seeder
+//! sends to whom, `timers`.
+//!
+//! The protocol is BEP 3's with the fast extension (BEP 6); the rules of choking and of choosing pieces are Cohen's (2003),
+//! as Legout et al. (2006, 2007) describe the mainline client. What differs between the systems is in the
+//! [`Config`], never in an `if` on the profile's name.
+
+mod allowed_fast;
+mod blame;
+mod conns;
+mod download;
+mod known;
+mod lifecycle;
+mod messages;
+mod paced;
+mod partials;
+mod peer;
+mod pipeline;
+mod rate;
+mod suggest;
+mod super_seed;
+mod timers;
+mod upload;
+
+use std::collections::VecDeque;
+
+use crate::announce::{Announce, Totals};
+use crate::bitfield::Bitfield;
+use crate::boundary::{Command, DiskDone, DiskOp, Env, Event, Input, Outbox, Output};
+use crate::choker::{Candidate, Choker};
+use crate::config::{Config, Inventory};
+use crate::geometry::Geometry;
+use crate::id::{BlockRef, ConnId, InfoHash, PeerId};
+use crate::picker::Picker;
+use crate::rng::{Purpose, Rng, Seed};
+use crate::time::Instant;
+
+use blame::Blame;
+use conns::ConnTable;
+use known::KnownPeers;
+use partials::{Landing, Partials};
+use suggest::Suggestions;
+use super_seed::SuperSeed;
+use timers::Timers;
+
+/// What a participant is, besides its choices.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The swarm.
+    pub info_hash: InfoHash,
+    /// This participant. Random for each process: some clients refuse a second peer with the same id.
+    pub peer_id: PeerId,
+    /// Which of the torrent's random streams is this participant's: its number in a simulation, 0 in a node.
+    pub stream: u32,
+}
+
+/// Totals of one participant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes of block data handed to the network.
+    pub uploaded: u64,
+    /// Bytes of block data received, useless ones included.
+    pub downloaded: u64,
+    /// Bytes of block data received that were not needed: duplicates, and pieces that failed.
+    pub wasted: u64,
+    /// Pieces that failed their hash check.
+    pub hash_failures: u64,
+    /// Requests that were not answered in time.
+    pub request_timeouts: u64,
+}
+
+/// A look at one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "choke and interest in both directions are the protocol's own flags"
+)]
+pub struct ConnectionView<A> {
+    /// Which one.
+    pub conn: ConnId,
+    /// The other end.
+    pub addr: A,
+    /// Messages flow.
+    pub open: bool,
+    /// We do not serve it.
+    pub am_choking: bool,
+    /// It has something that we want.
+    pub am_interested: bool,
+    /// It does not serve us.
+    pub peer_choking: bool,
+    /// We have something that it wants.
+    pub peer_interested: bool,
+    /// It has been asked and sends nothing.
+    pub snubbing: bool,
+    /// Pieces that it has.
+    pub pieces: u32,
+    /// Our requests that it has not answered.
+    pub outstanding: u32,
+    /// Its requests that we have not answered.
+    pub queued: u32,
+}
+
+/// One participant's side of one swarm: a state machine.
+///
+/// ```
+/// use minibit_core::boundary::{Simulated, Command, Input, Outbox};
+/// use minibit_core::profile::Profile;
+/// use minibit_core::torrent::{Identity, Torrent};
+/// use minibit_core::{Bitfield, Geometry, InfoHash, Instant, PeerId, Seed};
+///
+/// let geometry = Geometry::new(1 << 20, 1 << 18, 1 << 14)?;
+/// let identity = Identity { info_hash: InfoHash([1; 20]), peer_id: PeerId([2; 20]), stream: 0 };
+/// let have = Bitfield::none(geometry.piece_count());
+/// let config = Profile::Bittorrent.config();
+/// let mut torrent = Torrent::<Simulated>::new(config, geometry, identity, have, Instant::ZERO, Seed::from_number(1));
+/// let mut outbox = Outbox::new();
+/// torrent.handle_input(Instant::ZERO, Input::Command(Command::Start), &mut outbox);
+/// while let Some(output) = outbox.pop() {
+///     println!("{output:?}"); // act on it
+/// }
+/// let wake_at = torrent.poll_timeout(); // then wait until this, or for the next input
+/// # assert!(wake_at.is_some());
+/// # Ok::<(), minibit_core::geometry::GeometryError>(())
+/// ```
+#[derive(Debug)]
+pub struct Torrent<E: Env> {
+    config: Config,
+    geometry: Geometry,
+    identity: Identity,
+    have: Bitfield,
+    /// Bytes of the pieces that we lack.
+    left: u64,
+    conns: ConnTable<E>,
+    known: KnownPeers<E::Addr>,
+    half_open: u32,
+    picker: Picker,
+    partials: Partials,
+    blame: Blame,
+    choker: Choker,
+    super_seed: Option<SuperSeed>,
+    suggestions: Option<Suggestions>,
+    announce: Option<Announce>,
+    rng: Rng,
+    timers: Timers,
+    running: bool,
+    /// A paced participant's last question to everyone.
+    blind_question: Option<BlockRef>,
+    /// Bytes of blocks that the disk has not acknowledged.
+    unwritten: u64,
+    /// Too many of them: nothing is asked for.
+    disk_behind: bool,
+    disk_failed: bool,
+    /// Connections with requests, waiting for one of the parallel uploads.
+    upload_ring: VecDeque<ConnId>,
+    /// Connections that are being served now.
+    serving: u32,
+    stats: Stats,
+    candidates: Vec<Candidate>,
+    chosen: Vec<ConnId>,
+}
+
+impl<E: Env> Torrent<E> {
+    /// A participant that has the pieces in `have` and has not begun: see [`Command::Start`].
+    ///
+    /// # Panics
+    /// When `have` is of another torrent.
+    pub fn new(
+        config: Config,
+        geometry: Geometry,
+        identity: Identity,
+        have: Bitfield,
+        now: Instant,
+        seed: Seed,
+    ) -> Self {
+        assert_eq!(have.len(), geometry.piece_count(), "the bitfield is of this torrent");
+        let mut rng = seed.stream(Purpose::Torrent, identity.stream);
+        let suggests = config.suggest && config.fast_extension && !config.super_seeding && have.is_full();
+        let left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
+        Self {
+            config,
+            geometry,
+            left,
+            conns: ConnTable::new(),
+            known: KnownPeers::new(config.limits.known_peers),
+            half_open: 0,
+            picker: Picker::new(config.pieces, &have),
+            partials: Partials::default(),
+            blame: Blame::default(),
+            choker: Choker::new(config.choking, now),
+            super_seed: (config.super_seeding && have.is_full())
+                .then(|| SuperSeed::new(geometry.piece_count())),
+            suggestions: suggests.then(|| Suggestions::new(&geometry, &mut rng)),
+            announce: config.announcing.map(Announce::new),
+            rng,
+            timers: Timers::default(),
+            running: false,
+            blind_question: None,
+            unwritten: 0,
+            disk_behind: false,
+            disk_failed: false,
+            upload_ring: VecDeque::new(),
+            serving: 0,
+            stats: Stats::default(),
+            candidates: Vec::new(),
+            chosen: Vec::new(),
+            identity,
+            have,
+        }
+    }
+
+    /// Takes one input and puts what is to be done into `out`, in the order in which it is to be done.
+    ///
+    /// # Panics
+    /// When `out` is not empty: the driver has forgotten to act on something.
+    pub fn handle_input(&mut self, now: Instant, input: Input<E>, out: &mut Outbox<E>) {
+        assert!(out.is_empty(), "every output is acted on before the next input");
+        match input {
+            Input::Timeout => self.on_timers(now, out),
+            Input::Incoming { ticket, addr } => self.on_incoming(now, ticket, addr, out),
+            Input::Connected { conn } => self.on_connected(now, conn, out),
+            Input::Disconnected { conn } => self.on_disconnected(now, conn, out),
+            Input::Message { from, message } => self.on_message(now, from, message, out),
+            Input::Sent { to, bytes } => self.on_sent(to, bytes, out),
+            Input::Disk(done) => self.on_disk(now, done, out),
+            Input::Announced(result) => {
+                if let Some(announce) = &mut self.announce {
+                    announce.answered(now, &result, &mut self.rng);
+                }
+                if let Ok(response) = *result {
+                    self.learn(now, &response.peers, out);
+                }
+                self.poll_announce(now, out);
+            }
+            Input::Command(Command::Start) => self.start(now, out),
+            Input::Command(Command::AddPeers(addrs)) => self.learn(now, &addrs, out),
+            Input::Command(Command::Stop) => self.stop(now, out),
+        }
+    }
+
+    /// When [`Input::Timeout`] is due, if nothing else comes before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let announce = self.announce.as_ref().and_then(Announce::poll_timeout);
+        let rounds = if self.running { self.choker.next_round() } else { None };
+        [announce, rounds, self.timers.next()].into_iter().flatten().min()
+    }
+
+    /// The pieces that are complete and verified.
+    pub const fn have(&self) -> &Bitfield {
+        &self.have
+    }
+
+    /// Is everything here?
+    pub const fn is_complete(&self) -> bool {
+        self.have.is_full()
+    }
+
+    /// Totals so far.
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The torrent's lengths.
+    pub const fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// The choices that it was made with.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How many connected peers have a piece.
+    pub fn availability(&self, piece: crate::id::PieceIndex) -> u32 {
+        self.picker.availability(piece)
+    }
+
+    /// The connections in the order of their slots.
+    ///
+    /// # Panics
+    /// Never: the queues of a connection are bounded far below 2³² entries.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionView<E::Addr>> {
+        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        self.conns.iter().map(move |(conn, peer)| ConnectionView {
+            conn,
+            addr: peer.addr,
+            open: peer.is_open(),
+            am_choking: peer.am_choking,
+            am_interested: peer.am_interested,
+            peer_choking: peer.peer_choking,
+            peer_interested: peer.peer_interested,
+            snubbing: peer.snubbing,
+            pieces: peer.pieces.count(),
+            outstanding: count(peer.outstanding.len()),
+            queued: count(peer.queue.len()),
+        })
+    }
+
+    fn start(&mut self, now: Instant, out: &mut Outbox<E>) {
+        if self.running {
+            return;
+        }
+        self.running = true;
+        self.choker = Choker::new(self.config.choking, now);
+        self.timers.start(now);
+        if let Inventory::Broadcast { interval, .. } = self.config.inventory {
+            self.timers.broadcast = Some(now + interval);
+        }
+        if let Some(announce) = &mut self.announce {
+            announce.start(now);
+        }
+        self.poll_announce(now, out);
+        self.dial(now, out);
+    }
+
+    fn stop(&mut self, now: Instant, out: &mut Outbox<E>) {
+        if !self.running {
+            return;
+        }
+        self.running = false;
+        self.timers.stop();
+        if let Some(announce) = &mut self.announce {
+            announce.stop(now);
+        }
+        self.poll_announce(now, out);
+        self.close_all(now, out);
+    }
+
+    fn poll_announce(&mut self, now: Instant, out: &mut Outbox<E>) {
+        let totals =
+            Totals { uploaded: self.stats.uploaded, downloaded: self.stats.downloaded, left: self.left };
+        while let Some(request) = self.announce.as_mut().and_then(|announce| announce.poll(now, totals)) {
+            out.push(Output::Announce(Box::new(request)));
+        }
+    }
+
+    fn on_disk(&mut self, now: Instant, done: DiskDone<E::Data>, out: &mut Outbox<E>) {
+        match done {
+            DiskDone::Read { conn, index, begin, data } => self.on_read(now, conn, index, begin, data, out),
+            DiskDone::ReadFailed { conn, span } => self.on_read_failed(now, conn, span, out),
+            DiskDone::Written { block } => {
+                let len = u64::from(self.geometry.span(block).length);
+                self.on_unwritten_less(now, len, out);
+                match self.partials.written(block) {
+                    Landing::More => {}
+                    Landing::Complete => out.push(Output::Disk(DiskOp::Verify { piece: block.piece })),
+                    Landing::Drained => self.fill_all(now, out),
+                }
+            }
+            DiskDone::WriteFailed { block } => {
+                self.on_unwritten_less(now, u64::from(self.geometry.span(block).length), out);
+                if !self.disk_failed {
+                    self.disk_failed = true;
+                    out.event(Event::DiskFailed);
+                }
+            }
+            DiskDone::Verified { piece, ok: true } => self.on_piece_right(now, piece, out),
+            DiskDone::Verified { piece, ok: false } => self.on_piece_wrong(now, piece, out),
+            DiskDone::Fingerprints { piece, blocks } => self.on_fingerprints(now, piece, blocks, out),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The table of connections: slots that are reused, with generations that tell their users apart.
+
+use crate::boundary::Env;
+use crate::id::ConnId;
+use crate::torrent::peer::Peer;
+
+#[derive(Debug)]
+struct Slot<E: Env> {
+    generation: u32,
+    peer: Option<Peer<E>>,
+}
+
+/// All connections of one `Torrent`, dense by slot.
+#[derive(Debug)]
+pub(crate) struct ConnTable<E: Env> {
+    slots: Vec<Slot<E>>,
+    free: Vec<u32>,
+    len: u32,
+}
+
+impl<E: Env> ConnTable<E> {
+    pub(crate) const fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), len: 0 }
+    }
+
+    /// How many connections there are, half-open ones included.
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(crate) fn insert(&mut self, peer: Peer<E>) -> ConnId {
+        self.len += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, peer: None });
+            u32::try_from(self.slots.len() - 1).expect("connections are limited far below 2^32")
+        });
+        let entry = &mut self.slots[slot as usize];
+        entry.peer = Some(peer);
+        ConnId::new(slot, entry.generation)
+    }
+
+    pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Peer<E>> {
+        let slot = self.slots.get_mut(conn.slot()).filter(|slot| slot.generation == conn.generation())?;
+        let peer = slot.peer.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(u32::try_from(conn.slot()).expect("slots are numbered by u32"));
+        self.len -= 1;
+        Some(peer)
+    }
+
+    pub(crate) fn get(&self, conn: ConnId) -> Option<&Peer<E>> {
+        self.slots.get(conn.slot()).filter(|slot| slot.generation == conn.generation())?.peer.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Peer<E>> {
+        self.slots.get_mut(conn.slot()).filter(|slot| slot.generation == conn.generation())?.peer.as_mut()
+    }
+
+    /// Slots in use and free ones: `at` runs below this.
+    pub(crate) const fn slot_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The connection in a slot.
+    pub(crate) fn at(&self, slot: usize) -> Option<(ConnId, &Peer<E>)> {
+        let entry = self.slots.get(slot)?;
+        let number = u32::try_from(slot).expect("slots are numbered by u32");
+        entry.peer.as_ref().map(|peer| (ConnId::new(number, entry.generation), peer))
+    }
+
+    /// The connection in a slot.
+    pub(crate) fn at_mut(&mut self, slot: usize) -> Option<(ConnId, &mut Peer<E>)> {
+        let entry = self.slots.get_mut(slot)?;
+        let number = u32::try_from(slot).expect("slots are numbered by u32");
+        entry.peer.as_mut().map(|peer| (ConnId::new(number, entry.generation), peer))
+    }
+
+    /// All connections in the order of their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &Peer<E>)> {
+        (0..self.slots.len()).filter_map(|slot| self.at(slot))
+    }
+}

@@ -1,0 +1,402 @@
+//! What is asked of whom: interest, the request pipeline, arriving blocks, finished pieces, the endgame.
+//!
+//! For each connection that lets us ask, requests are kept outstanding up to its pipeline's depth. A block is taken from the piece
+//! that the connection has begun, then from another open piece or a new one, whichever the picker prefers; when nothing is left that nobody is asked for, the endgame asks a second and third peer for what is late.
+
+use std::collections::VecDeque;
+
+use crate::boundary::{DiskOp, Env, Event, Outbox, Output};
+use crate::config::Requests;
+use crate::id::{BlockRef, BlockSpan, ConnId, PieceIndex};
+use crate::message::Message;
+use crate::payload::Payload as _;
+use crate::time::Instant;
+use crate::torrent::Torrent;
+use crate::torrent::partials::Arrival;
+use crate::torrent::peer::Outstanding;
+
+impl<E: Env> Torrent<E> {
+    /// Says whether the peer has anything that we want, when that has changed.
+    pub(crate) fn update_interest(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.is_open()) else { return };
+        let interested = peer.useful > 0;
+        if peer.am_interested == interested {
+            return;
+        }
+        peer.am_interested = interested;
+        if self.config.interest {
+            peer.last_sent = now;
+            out.send(conn, if interested { Message::Interested } else { Message::NotInterested });
+        }
+    }
+
+    pub(crate) fn on_choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.peer_choking = true;
+        peer.owing_since = None;
+        if peer.fast {
+            // The peer rejects each request that it will not answer (BEP 6).
+            if self.abandon_source(now, conn, |_| true, out) {
+                self.fill_all(now, out);
+            }
+            return;
+        }
+        for request in core::mem::take(&mut peer.outstanding) {
+            peer.expect(request.block);
+            self.partials.release(request.block);
+        }
+        self.partials.lose_source(conn, |_| true);
+        self.fill_all(now, out);
+    }
+
+    pub(crate) fn on_unchoke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.peer_choking = false;
+        self.fill(now, conn, out);
+    }
+
+    /// Offers free blocks to every connection, in an order that favours nobody.
+    pub(crate) fn fill_all(&mut self, now: Instant, out: &mut Outbox<E>) {
+        let slots = self.conns.slot_count();
+        if slots == 0 {
+            return;
+        }
+        let first = self.rng.index(slots);
+        for slot in (first..slots).chain(0..first) {
+            if let Some((conn, _)) = self.conns.at(slot) {
+                self.fill(now, conn, out);
+            }
+        }
+    }
+
+    /// The same, but a connection that has just given a block back gets no new one at once.
+    pub(crate) fn fill_all_but(&mut self, now: Instant, but: ConnId, out: &mut Outbox<E>) {
+        for slot in 0..self.conns.slot_count() {
+            if let Some((conn, _)) = self.conns.at(slot)
+                && conn != but
+            {
+                self.fill(now, conn, out);
+            }
+        }
+    }
+
+    /// Asks for blocks until the connection's pipeline is full or it has nothing for us.
+    pub(crate) fn fill(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        if matches!(self.config.requests, Requests::Paced { .. }) || self.disk_behind || self.disk_failed {
+            return;
+        }
+        loop {
+            let Some(peer) = self.conns.get_mut(conn) else { return };
+            if peer.useful == 0 || !peer.can_be_asked() {
+                return;
+            }
+            let depth = if peer.unresponsive { 1 } else { peer.pipeline.depth() };
+            if peer.outstanding.len() >= depth as usize {
+                return;
+            }
+            if peer.outstanding.is_empty() {
+                peer.pipeline.resume(now);
+            }
+            let Some(block) = self.next_block(conn) else { return };
+            self.ask(now, conn, block, out);
+        }
+    }
+
+    /// Sends a request for a block that already counts as asked for.
+    pub(crate) fn ask(&mut self, now: Instant, conn: ConnId, block: BlockRef, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.outstanding.push_back(Outstanding { block, asked: now });
+        peer.owing_since.get_or_insert(now);
+        peer.last_sent = now;
+        out.send(conn, Message::Request(self.geometry.span(block)));
+    }
+
+    /// The block to ask this peer for next; it counts as asked for from here on.
+    ///
+    /// A piece is finished by the connection that it was opened for. A connection without one joins an open piece, unless the
+    /// picker would rather have a new one: with rarest first, a new piece that is rarer than all open ones. Cohen's strict
+    /// priority for open pieces, taken to the letter, makes the only seeder send blocks that others could send as well.
+    fn next_block(&mut self, conn: ConnId) -> Option<BlockRef> {
+        let peer = self.conns.get(conn)?;
+        let open =
+            self.partials.best(conn, |piece| peer.would_send(piece), |piece| self.picker.availability(piece));
+        if let Some(best) = open.filter(|best| best.own) {
+            return self.partials.take(conn, best.piece);
+        }
+        let new = self.new_piece(conn);
+        if let Some(best) = open
+            && new.is_none_or(|new| !self.picker.prefers(new, best.piece))
+        {
+            return self.partials.take(conn, best.piece);
+        }
+        if let Some(piece) = new {
+            self.open(piece, conn);
+            return self.partials.take(conn, piece);
+        }
+        self.endgame_block(conn)
+    }
+
+    pub(crate) fn new_piece(&mut self, conn: ConnId) -> Option<PieceIndex> {
+        if self.picker.wanted_count() == 0 {
+            return None;
+        }
+        let peer = self.conns.get_mut(conn)?;
+        if peer.peer_choking {
+            let candidates = peer.allowed_to_us.iter().copied();
+            return candidates.filter(|&p| peer.would_send(p)).find(|&p| self.picker.is_wanted(p));
+        }
+        let drawn = if peer.refused.is_empty() {
+            self.picker.pick(&peer.pieces, &mut self.rng)?
+        } else {
+            let mut pieces = peer.pieces.clone();
+            for &piece in &peer.refused {
+                pieces.remove(piece);
+            }
+            self.picker.pick(&pieces, &mut self.rng)?
+        };
+        let Some(suggested) = peer.suggested else { return Some(drawn) };
+        let possible = peer.would_send(suggested) && self.picker.is_wanted(suggested);
+        if !possible {
+            peer.suggested = None;
+        }
+        Some(if possible && self.picker.accepts(suggested, drawn) { suggested } else { drawn })
+    }
+
+    pub(crate) fn open(&mut self, piece: PieceIndex, conn: ConnId) {
+        self.picker.open(piece);
+        self.partials.open(&self.geometry, piece, conn, self.blame.is_disputed(piece));
+    }
+
+    /// Everything is asked for: a peer with nothing to do is asked for a block that another one is late with.
+    fn endgame_block(&mut self, conn: ConnId) -> Option<BlockRef> {
+        let peer = self.conns.get(conn)?;
+        let idle = peer.outstanding.is_empty() && !peer.peer_choking;
+        if !self.config.endgame || !idle || self.picker.wanted_count() > 0 || self.partials.any_free() {
+            return None;
+        }
+        let mut late: Vec<Outstanding> = Vec::new();
+        for (other, peer_with) in self.conns.iter() {
+            if other != conn {
+                late.extend(
+                    peer_with.outstanding.iter().filter(|request| peer.would_send(request.block.piece)),
+                );
+            }
+        }
+        late.sort_by_key(|request| (request.asked, request.block));
+        let block =
+            late.iter().map(|request| request.block).find(|&block| self.partials.may_ask_again(block))?;
+        self.partials.ask_again(block);
+        Some(block)
+    }
+
+    /// A single source does not deliver pieces that were to come from it alone: another one gets its turn, all that was
+    /// asked for is taken back. True if there was such a piece.
+    pub(crate) fn abandon_source(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        concerns: impl Fn(PieceIndex) -> bool,
+        out: &mut Outbox<E>,
+    ) -> bool {
+        let lost = self.partials.lose_source(conn, concerns);
+        let Some(peer) = self.conns.get_mut(conn).filter(|_| !lost.is_empty()) else { return false };
+        let (taken_back, kept): (VecDeque<Outstanding>, VecDeque<Outstanding>) =
+            core::mem::take(&mut peer.outstanding)
+                .into_iter()
+                .partition(|request| lost.contains(&request.block.piece));
+        peer.outstanding = kept;
+        for request in taken_back {
+            peer.expect(request.block);
+            peer.last_sent = now;
+            out.send(conn, Message::Cancel(self.geometry.span(request.block)));
+        }
+        true
+    }
+
+    /// Takes back all requests of a connection that does not answer.
+    pub(crate) fn time_out_requests(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.pipeline.on_timeout(self.config.requests);
+        peer.unresponsive = true;
+        let lost = core::mem::take(&mut peer.outstanding);
+        self.stats.request_timeouts += lost.len() as u64;
+        for request in lost {
+            peer.expect(request.block);
+            out.send(conn, Message::Cancel(self.geometry.span(request.block)));
+            self.partials.release(request.block);
+        }
+        self.partials.lose_source(conn, |_| true);
+        self.fill_all_but(now, conn, out);
+        self.fill(now, conn, out);
+    }
+
+    pub(crate) fn on_block(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        index: u32,
+        begin: u32,
+        data: E::Data,
+        out: &mut Outbox<E>,
+    ) {
+        let len = data.len();
+        self.stats.downloaded += u64::from(len);
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.downloaded += u64::from(len);
+        peer.download.add(now, len);
+        peer.last_block = now;
+        peer.owing_since = peer.owing_since.map(|_| now);
+        peer.snubbing = false;
+        peer.unresponsive = false;
+        let Some(block) = self.geometry.block(BlockSpan { index, begin, length: len }) else {
+            self.stats.wasted += u64::from(len);
+            self.nuisance(now, conn, out);
+            return;
+        };
+        let key = peer.key;
+        let outstanding = peer.outstanding.iter().position(|request| request.block == block);
+        if let Some(at) = outstanding {
+            let request = peer.outstanding.remove(at).expect("just found");
+            let block_len = self.geometry.nominal_block_len();
+            peer.pipeline.on_block(self.config.requests, now, request.asked, len, block_len);
+        } else if let Some(at) = peer.expected.iter().position(|&expected| expected == block) {
+            peer.expected.remove(at);
+        } else {
+            self.stats.wasted += u64::from(len);
+            self.nuisance(now, conn, out);
+            return;
+        }
+        peer.settle();
+        if self.picker.is_wanted(block.piece) {
+            // It is late, and the piece was given up meanwhile: begun anew with this block.
+            self.open(block.piece, conn);
+        }
+        match self.partials.arrived(block, conn, key, outstanding.is_some()) {
+            Arrival::Useless => self.stats.wasted += u64::from(len),
+            Arrival::New { others } => {
+                if others > 0 {
+                    self.cancel_elsewhere(now, conn, block, out);
+                }
+                self.unwritten += u64::from(len);
+                self.disk_behind |= self.unwritten > self.config.limits.disk_high_water;
+                out.push(Output::Disk(DiskOp::Write { block, data }));
+            }
+        }
+        self.fill(now, conn, out);
+    }
+
+    /// A block has come from one peer: the others need not send it. Paced systems have no word for that.
+    fn cancel_elsewhere(&mut self, now: Instant, from: ConnId, block: BlockRef, out: &mut Outbox<E>) {
+        let cancels = !matches!(self.config.requests, Requests::Paced { .. });
+        for slot in 0..self.conns.slot_count() {
+            let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
+            if conn == from {
+                continue;
+            }
+            if let Some(at) = peer.outstanding.iter().position(|request| request.block == block) {
+                peer.outstanding.remove(at);
+                peer.expect(block);
+                peer.settle();
+                if cancels {
+                    peer.last_sent = now;
+                    out.send(conn, Message::Cancel(self.geometry.span(block)));
+                }
+                self.fill(now, conn, out);
+            }
+        }
+    }
+
+    /// The disk has taken a block off our hands.
+    pub(crate) fn on_unwritten_less(&mut self, now: Instant, len: u64, out: &mut Outbox<E>) {
+        self.unwritten = self.unwritten.saturating_sub(len);
+        if self.disk_behind && self.unwritten <= self.config.limits.disk_low_water {
+            self.disk_behind = false;
+            self.fill_all(now, out);
+        }
+    }
+
+    pub(crate) fn on_piece_right(&mut self, now: Instant, piece: PieceIndex, out: &mut Outbox<E>) {
+        if self.partials.close(piece).is_none() || !self.have.insert(piece) {
+            return;
+        }
+        self.left -= u64::from(self.geometry.piece_len(piece));
+        self.picker.done(piece);
+        out.event(Event::PieceCompleted { piece });
+        if self.blame.is_disputed(piece) {
+            out.push(Output::Disk(DiskOp::Fingerprint { piece }));
+        }
+        self.tell_about(now, piece, out);
+        if self.have.is_full() {
+            self.on_complete(now, out);
+        } else if let Some(announce) = &mut self.announce {
+            announce.piece(now);
+            self.poll_announce(now, out);
+        }
+    }
+
+    /// `have` to those who lack the piece, and no more interest in those who had nothing else.
+    fn tell_about(&mut self, now: Instant, piece: PieceIndex, out: &mut Outbox<E>) {
+        let announces = self.config.inventory == crate::config::Inventory::Have && self.super_seed.is_none();
+        for slot in 0..self.conns.slot_count() {
+            let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
+            if !peer.is_open() {
+                continue;
+            }
+            if peer.pieces.contains(piece) {
+                peer.useful -= 1;
+                if peer.useful == 0 {
+                    self.update_interest(now, conn, out);
+                }
+            } else if announces {
+                peer.last_sent = now;
+                out.send(conn, Message::Have { index: piece.get() });
+            }
+        }
+    }
+
+    fn on_complete(&mut self, now: Instant, out: &mut Outbox<E>) {
+        out.event(Event::Completed);
+        self.timers.pull = None;
+        if let Some(announce) = &mut self.announce {
+            announce.completed(now);
+        }
+        self.poll_announce(now, out);
+        for slot in 0..self.conns.slot_count() {
+            if let Some((conn, _)) = self.conns.at(slot) {
+                self.part_if_both_seed(now, conn, out);
+            }
+        }
+    }
+
+    pub(crate) fn on_piece_wrong(&mut self, now: Instant, piece: PieceIndex, out: &mut Outbox<E>) {
+        let Some(partial) = self.partials.close(piece) else { return };
+        self.stats.hash_failures += 1;
+        self.stats.wasted += u64::from(self.geometry.piece_len(piece));
+        out.event(Event::PieceFailed { piece });
+        if let Some(liar) = self.blame.failed(piece, partial.senders()) {
+            self.picker.reopen(piece);
+            self.ban(now, liar, out);
+            self.fill_all(now, out);
+        } else {
+            // The piece is not fetched again before its blocks on the disk are told apart.
+            out.push(Output::Disk(DiskOp::Fingerprint { piece }));
+        }
+    }
+
+    pub(crate) fn on_fingerprints(
+        &mut self,
+        now: Instant,
+        piece: PieceIndex,
+        blocks: Box<[u64]>,
+        out: &mut Outbox<E>,
+    ) {
+        if self.have.contains(piece) {
+            for liar in self.blame.explain(piece, &blocks) {
+                self.ban(now, liar, out);
+            }
+        } else if self.blame.remember(piece, blocks) {
+            self.picker.reopen(piece);
+            self.fill_all(now, out);
+        }
+    }
+}

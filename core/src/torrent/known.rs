@@ -1,0 +1,292 @@
+//! Addresses of peers: who is known, who may be dialled when, who is banned.
+//!
+//! A *connection* is not a *known address*: an address stays known after its connection has ended, with what it has earned.
+
+use std::collections::BTreeMap;
+
+use crate::rng::Rng;
+use crate::time::{Instant, nanos};
+
+/// A known address: its place and the place's generation. Blame is kept by it, and must not fall upon the next address in the
+/// same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PeerKey {
+    place: u32,
+    generation: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Can be dialled from this moment on.
+    Idle { not_before: Instant },
+    /// Being dialled or connected; so many connections.
+    Busy(u32),
+    /// Sent a wrong byte, or is ourselves.
+    Banned,
+    /// Has everything, as we have: it may come to us, and we have no reason to go to it.
+    Seed,
+}
+
+#[derive(Debug)]
+struct Known<A> {
+    addr: A,
+    generation: u32,
+    state: State,
+    /// Can this address be dialled, or has it only come to us?
+    dialable: bool,
+    failures: u32,
+    /// Position in `idle`, when there.
+    idle_at: u32,
+}
+
+const NOT_IDLE: u32 = u32::MAX;
+
+/// The known addresses of one `Torrent`.
+#[derive(Debug)]
+pub(crate) struct KnownPeers<A> {
+    peers: Vec<Known<A>>,
+    by_addr: BTreeMap<A, u32>,
+    /// Dialable addresses without a connection.
+    idle: Vec<u32>,
+    limit: u32,
+    /// Where the search for an address to forget goes on.
+    oldest: u32,
+}
+
+impl<A: Copy + Ord> KnownPeers<A> {
+    pub(crate) const fn new(limit: u32) -> Self {
+        Self { peers: Vec::new(), by_addr: BTreeMap::new(), idle: Vec::new(), limit, oldest: 0 }
+    }
+
+    /// The address, unless it was forgotten.
+    pub(crate) fn addr(&self, key: PeerKey) -> Option<A> {
+        self.get(key).map(|known| known.addr)
+    }
+
+    fn get(&self, key: PeerKey) -> Option<&Known<A>> {
+        self.peers.get(key.place as usize).filter(|known| known.generation == key.generation)
+    }
+
+    fn get_mut(&mut self, key: PeerKey) -> Option<&mut Known<A>> {
+        self.peers.get_mut(key.place as usize).filter(|known| known.generation == key.generation)
+    }
+
+    fn key(&self, place: u32) -> PeerKey {
+        PeerKey { place, generation: self.peers[place as usize].generation }
+    }
+
+    /// Hears of an address that can be dialled.
+    pub(crate) fn learn(&mut self, addr: A) {
+        if let Some(&at) = self.by_addr.get(&addr) {
+            let peer = &mut self.peers[at as usize];
+            if !peer.dialable {
+                peer.dialable = true;
+                if matches!(peer.state, State::Idle { .. }) {
+                    self.set_idle(at);
+                }
+            }
+        } else if let Some(at) = self.add(addr, true) {
+            self.set_idle(at);
+        }
+    }
+
+    fn add(&mut self, addr: A, dialable: bool) -> Option<u32> {
+        let state = State::Idle { not_before: Instant::ZERO };
+        let mut known = Known { addr, generation: 0, state, dialable, failures: 0, idle_at: NOT_IDLE };
+        let at = if let Some(at) = u32::try_from(self.peers.len()).ok().filter(|&at| at < self.limit) {
+            self.peers.push(known);
+            at
+        } else {
+            let at = self.forgettable()?;
+            let forgotten = &mut self.peers[at as usize];
+            known.generation = forgotten.generation.wrapping_add(1);
+            self.by_addr.remove(&forgotten.addr);
+            *forgotten = known;
+            at
+        };
+        self.by_addr.insert(addr, at);
+        Some(at)
+    }
+
+    /// An address that has only come to us, and gone: it cannot be dialled, and most come from a new port each time. Of
+    /// these about the oldest.
+    fn forgettable(&mut self) -> Option<u32> {
+        let count = u32::try_from(self.peers.len()).expect("bounded by the limit");
+        let gone = |at: &u32| {
+            let known = &self.peers[*at as usize];
+            !known.dialable && matches!(known.state, State::Idle { .. })
+        };
+        let at = (self.oldest..count).chain(0..self.oldest.min(count)).find(gone)?;
+        self.oldest = at + 1;
+        Some(at)
+    }
+
+    fn set_idle(&mut self, at: u32) {
+        let peer = &mut self.peers[at as usize];
+        if peer.idle_at == NOT_IDLE && peer.dialable {
+            peer.idle_at = u32::try_from(self.idle.len()).expect("bounded by the limit");
+            self.idle.push(at);
+        }
+    }
+
+    fn unset_idle(&mut self, at: u32) {
+        let position = core::mem::replace(&mut self.peers[at as usize].idle_at, NOT_IDLE);
+        if position != NOT_IDLE {
+            self.idle.swap_remove(position as usize);
+            if let Some(&moved) = self.idle.get(position as usize) {
+                self.peers[moved as usize].idle_at = position;
+            }
+        }
+    }
+
+    /// An address to dial now, uniformly drawn; it counts as busy from here on.
+    pub(crate) fn dial(&mut self, now: Instant, rng: &mut Rng) -> Option<(PeerKey, A)> {
+        let due = |at: u32| match self.peers[at as usize].state {
+            State::Idle { not_before } => not_before <= now,
+            State::Busy(_) | State::Banned | State::Seed => false,
+        };
+        if self.idle.is_empty() {
+            return None;
+        }
+        let drawn = self.idle[rng.index(self.idle.len())];
+        let at = if due(drawn) {
+            drawn
+        } else {
+            let ready: Vec<u32> = self.idle.iter().copied().filter(|&at| due(at)).collect();
+            *rng.choose(&ready)?
+        };
+        self.unset_idle(at);
+        self.peers[at as usize].state = State::Busy(1);
+        Some((self.key(at), self.peers[at as usize].addr))
+    }
+
+    /// Somebody comes from this address; `None` when it is banned or there is no room to remember it.
+    pub(crate) fn incoming(&mut self, addr: A) -> Option<PeerKey> {
+        let at = match self.by_addr.get(&addr) {
+            Some(&at) => at,
+            None => self.add(addr, false)?,
+        };
+        self.unset_idle(at);
+        let peer = &mut self.peers[at as usize];
+        peer.state = match peer.state {
+            State::Banned => return None,
+            State::Busy(connections) => State::Busy(connections + 1),
+            State::Idle { .. } | State::Seed => State::Busy(1),
+        };
+        Some(self.key(at))
+    }
+
+    /// A connection has opened: earlier failures are forgotten.
+    pub(crate) fn opened(&mut self, key: PeerKey) {
+        if let Some(peer) = self.get_mut(key) {
+            peer.failures = 0;
+        }
+    }
+
+    /// A connection has ended. The address may be dialled again after `delay`, doubled for each failure in a row.
+    pub(crate) fn closed(&mut self, key: PeerKey, now: Instant, failed: bool, delay: core::time::Duration) {
+        let Some(peer) = self.get_mut(key) else { return };
+        if failed {
+            peer.failures += 1;
+        }
+        match peer.state {
+            State::Busy(connections) if connections > 1 => peer.state = State::Busy(connections - 1),
+            State::Busy(_) => {
+                let wait = nanos(delay).saturating_mul(1 << peer.failures.saturating_sub(1).min(6));
+                peer.state = State::Idle { not_before: now.after_nanos(wait) };
+                self.set_idle(key.place);
+            }
+            State::Idle { .. } | State::Banned | State::Seed => {}
+        }
+    }
+
+    /// Never dials or accepts this address again.
+    pub(crate) fn ban(&mut self, key: PeerKey) {
+        if self.get(key).is_some() {
+            self.unset_idle(key.place);
+            self.peers[key.place as usize].state = State::Banned;
+        }
+    }
+
+    /// We parted because both have everything.
+    pub(crate) fn part_as_seeds(&mut self, key: PeerKey) {
+        if let Some(peer) = self.get_mut(key)
+            && peer.state == State::Busy(1)
+        {
+            peer.state = State::Seed;
+        }
+    }
+
+    pub(crate) fn is_banned(&self, key: PeerKey) -> bool {
+        self.get(key).is_some_and(|known| known.state == State::Banned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::rng::{Purpose, Seed};
+
+    const DELAY: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn an_address_is_dialled_once_and_again_after_its_delay() {
+        let mut rng = Seed::from_number(1).stream(Purpose::Test, 0);
+        let mut known = KnownPeers::new(10);
+        known.learn(7_u32);
+        known.learn(7);
+        let (key, addr) = known.dial(Instant::ZERO, &mut rng).unwrap();
+        assert_eq!(addr, 7);
+        assert!(known.dial(Instant::ZERO, &mut rng).is_none());
+        known.closed(key, Instant::ZERO, true, DELAY);
+        assert!(known.dial(Instant::from_secs(59), &mut rng).is_none());
+        assert!(known.dial(Instant::from_secs(60), &mut rng).is_some());
+        known.closed(key, Instant::from_secs(60), true, DELAY);
+        assert!(known.dial(Instant::from_secs(179), &mut rng).is_none(), "doubled after the second failure");
+        assert!(known.dial(Instant::from_secs(180), &mut rng).is_some());
+    }
+
+    #[test]
+    fn a_seed_may_come_to_a_seed_but_is_not_dialled() {
+        let mut rng = Seed::from_number(1).stream(Purpose::Test, 0);
+        let mut known = KnownPeers::new(10);
+        known.learn(7_u32);
+        let (key, _) = known.dial(Instant::ZERO, &mut rng).unwrap();
+        known.part_as_seeds(key);
+        known.closed(key, Instant::ZERO, false, DELAY);
+        assert!(known.dial(Instant::from_secs(1_000), &mut rng).is_none());
+        assert!(known.incoming(7).is_some());
+    }
+
+    #[test]
+    fn who_only_came_to_us_is_not_dialled_and_banned_ones_are_refused() {
+        let mut rng = Seed::from_number(1).stream(Purpose::Test, 0);
+        let mut known = KnownPeers::new(2);
+        let key = known.incoming(1_u32).unwrap();
+        known.closed(key, Instant::ZERO, false, DELAY);
+        assert!(known.dial(Instant::from_secs(1_000), &mut rng).is_none());
+        known.learn(1);
+        assert!(known.dial(Instant::from_secs(1_000), &mut rng).is_some());
+        known.ban(key);
+        assert!(known.incoming(1).is_none());
+        known.learn(2);
+        known.learn(3);
+        assert!(known.incoming(3).is_none(), "no room for a third address");
+    }
+
+    #[test]
+    fn who_came_and_went_is_forgotten_for_the_next_and_not_mistaken_for_it() {
+        let mut known = KnownPeers::new(2);
+        known.learn(1_u32);
+        let key = known.incoming(2).unwrap();
+        assert!(known.incoming(3).is_none(), "both are of use");
+        known.closed(key, Instant::ZERO, false, DELAY);
+        let next = known.incoming(3).unwrap();
+        assert_eq!((known.addr(key), known.addr(next)), (None, Some(3)));
+        known.ban(key);
+        assert!(!known.is_banned(next) && known.incoming(3).is_some());
+        assert!(known.incoming(2).is_none());
+    }
+}

@@ -1,0 +1,262 @@
+//! How connections open and close: dialling, handshakes, doubles, goodbyes.
+
+use crate::boundary::{DisconnectReason, Env, Event, Outbox, Output, Violation};
+use crate::config::{Inventory, Requests};
+use crate::id::ConnId;
+use crate::message::{Handshake, Message};
+use crate::time::Instant;
+use crate::torrent::Torrent;
+use crate::torrent::allowed_fast::allowed_fast_set;
+use crate::torrent::known::PeerKey;
+use crate::torrent::peer::{Peer, Stage};
+
+impl<E: Env> Torrent<E> {
+    /// Hears of addresses and dials as many as there is room for.
+    pub(crate) fn learn(&mut self, now: Instant, addrs: &[E::Addr], out: &mut Outbox<E>) {
+        for &addr in addrs {
+            self.known.learn(addr);
+        }
+        self.dial(now, out);
+    }
+
+    /// Opens connections until there are enough, or nobody is left to dial. A seeder dials too: peers behind
+    /// a full table would wait for it otherwise.
+    pub(crate) fn dial(&mut self, now: Instant, out: &mut Outbox<E>) {
+        let limits = self.config.limits;
+        while self.running
+            && self.conns.len() < limits.dial_target.min(limits.connections)
+            && self.half_open < limits.half_open
+        {
+            let Some((key, addr)) = self.known.dial(now, &mut self.rng) else { break };
+            let peer = Peer::new(addr, key, true, self.geometry.piece_count(), &self.config, now);
+            let conn = self.conns.insert(peer);
+            self.half_open += 1;
+            out.push(Output::Connect { conn, addr });
+        }
+        if self.running
+            && let Some(announcing) = &self.config.announcing
+            && self.conns.len() < announcing.low_peers
+            && let Some(announce) = &mut self.announce
+        {
+            announce.want_peers(now);
+        }
+    }
+
+    pub(crate) fn on_incoming(&mut self, now: Instant, ticket: u32, addr: E::Addr, out: &mut Outbox<E>) {
+        let room = self.running && self.conns.len() < self.config.limits.connections;
+        let Some(key) = (if room { self.known.incoming(addr) } else { None }) else {
+            out.push(Output::Refuse { ticket });
+            return;
+        };
+        let peer = Peer::new(addr, key, false, self.geometry.piece_count(), &self.config, now);
+        let conn = self.conns.insert(peer);
+        self.half_open += 1;
+        out.push(Output::Accept { ticket, conn });
+        if !self.config.handshake {
+            self.opened(now, conn, out);
+        }
+    }
+
+    pub(crate) fn on_connected(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.stage == Stage::Dialling) else {
+            return;
+        };
+        peer.stage = Stage::Handshaking;
+        peer.since = now;
+        if self.config.handshake {
+            self.send_handshake(now, conn, out);
+        } else {
+            // When both ends have dialled there are two connections now. Without ids the ends cannot agree on one, and if
+            // each closed its own there would be none: both stay.
+            self.opened(now, conn, out);
+        }
+    }
+
+    fn send_handshake(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.last_sent = now;
+        let handshake = Handshake {
+            info_hash: self.identity.info_hash,
+            peer_id: self.identity.peer_id,
+            fast: self.config.fast_extension,
+            extended: false,
+        };
+        out.send(conn, Message::Handshake(Box::new(handshake)));
+    }
+
+    pub(crate) fn on_handshake(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        theirs: &Handshake,
+        out: &mut Outbox<E>,
+    ) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        if peer.stage != Stage::Handshaking || !self.config.handshake {
+            self.violation(now, conn, Violation::Handshake, out);
+            return;
+        }
+        let (key, dialled) = (peer.key, peer.dialled);
+        peer.fast = theirs.fast && self.config.fast_extension;
+        peer.peer_id = Some(theirs.peer_id);
+        if theirs.info_hash != self.identity.info_hash {
+            self.close(now, conn, Some(DisconnectReason::WrongInfoHash), out);
+            return;
+        }
+        if theirs.peer_id == self.identity.peer_id {
+            self.known.ban(key);
+            self.close(now, conn, Some(DisconnectReason::SelfConnection), out);
+            return;
+        }
+        let double =
+            self.conns.iter().find(|(other, peer)| *other != conn && peer.peer_id == Some(theirs.peer_id));
+        if let Some((other, other_dialled)) = double.map(|(other, peer)| (other, peer.dialled)) {
+            // Both ends see the same two connections and must keep the same one: that which the smaller id has opened.
+            let keep_ours = self.identity.peer_id < theirs.peer_id;
+            let keep_new = dialled != other_dialled && dialled == keep_ours;
+            let loser = if keep_new { other } else { conn };
+            self.close(now, loser, Some(DisconnectReason::Duplicate), out);
+            if !keep_new {
+                return;
+            }
+        }
+        if !dialled {
+            self.send_handshake(now, conn, out);
+        }
+        self.opened(now, conn, out);
+    }
+
+    /// The connection is ready for messages: says what we have.
+    fn opened(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.stage = Stage::Open;
+        peer.since = now;
+        peer.last_received = now;
+        peer.last_sent = now;
+        self.half_open -= 1;
+        let (key, fast, addr) = (peer.key, peer.fast, peer.addr);
+        self.known.opened(key);
+        let silent = matches!(self.config.inventory, Inventory::Broadcast { on_connect: false, .. });
+        if silent {
+            // The first broadcast will tell.
+        } else if self.super_seed.is_some() {
+            if fast {
+                out.send(conn, Message::HaveNone);
+            }
+            self.show_next(now, conn, out);
+        } else if fast && self.have.is_full() {
+            out.send(conn, Message::HaveAll);
+        } else if fast && self.have.is_empty() {
+            out.send(conn, Message::HaveNone);
+        } else if !self.have.is_empty() || !self.config.handshake {
+            out.send(conn, Message::Bitfield(Box::new(self.have.clone())));
+        }
+        if fast && self.config.allowed_fast > 0 && self.config.uploads {
+            let set =
+                allowed_fast_set(addr, &self.identity.info_hash, &self.geometry, self.config.allowed_fast);
+            for &piece in &set {
+                out.send(conn, Message::AllowedFast { index: piece.get() });
+            }
+            if let Some(peer) = self.conns.get_mut(conn) {
+                peer.allowed_to_peer = set;
+            }
+        }
+        if let Requests::Paced { .. } = self.config.requests
+            && !self.have.is_full()
+        {
+            self.timers.pull.get_or_insert(now);
+            self.join_blind_question(now, conn, out);
+        }
+    }
+
+    pub(crate) fn on_disconnected(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        self.close(now, conn, None, out);
+    }
+
+    /// The peer broke the protocol: good-bye, and not soon again.
+    pub(crate) fn violation(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        violation: Violation,
+        out: &mut Outbox<E>,
+    ) {
+        self.close(now, conn, Some(DisconnectReason::ProtocolViolation(violation)), out);
+    }
+
+    /// A peer that sent wrong bytes is not spoken to again.
+    pub(crate) fn ban(&mut self, now: Instant, key: PeerKey, out: &mut Outbox<E>) {
+        if self.known.is_banned(key) {
+            return;
+        }
+        let Some(addr) = self.known.addr(key) else { return };
+        self.known.ban(key);
+        out.event(Event::Banned { addr });
+        for slot in 0..self.conns.slot_count() {
+            let Some((conn, peer)) = self.conns.at(slot) else { continue };
+            if peer.key == key {
+                self.close(now, conn, Some(DisconnectReason::Banned), out);
+            }
+        }
+    }
+
+    pub(crate) fn close_all(&mut self, now: Instant, out: &mut Outbox<E>) {
+        for slot in 0..self.conns.slot_count() {
+            if let Some((conn, _)) = self.conns.at(slot) {
+                self.close(now, conn, Some(DisconnectReason::Stopped), out);
+            }
+        }
+    }
+
+    /// Ends a connection: by us for a `reason`, or by the network. Its requests go to others.
+    pub(crate) fn close(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        reason: Option<DisconnectReason>,
+        out: &mut Outbox<E>,
+    ) {
+        let Some(peer) = self.conns.remove(conn) else { return };
+        if let Some(reason) = reason {
+            out.push(Output::Disconnect { conn, reason });
+        }
+        let was_open = peer.is_open();
+        if !was_open {
+            self.half_open -= 1;
+        }
+        if self.have.is_full() && peer.pieces.is_full() {
+            self.known.part_as_seeds(peer.key);
+        }
+        let failed = !was_open || matches!(reason, Some(DisconnectReason::ProtocolViolation(_)));
+        self.known.closed(peer.key, now, failed, self.config.timeouts.reconnect);
+        self.picker.remove_peer(&peer.pieces);
+        self.choker.forget(conn);
+        if peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
+            self.serving -= 1;
+        }
+        if let Some(piece) = peer.shown.and_then(|shown| shown.last)
+            && let Some(super_seed) = &mut self.super_seed
+        {
+            super_seed.forget(piece);
+        }
+        if let (Some(piece), Some(suggestions)) = (peer.promised, &mut self.suggestions) {
+            suggestions.take_back(piece);
+        }
+        let freed = !peer.outstanding.is_empty();
+        for request in &peer.outstanding {
+            self.partials.release(request.block);
+        }
+        self.partials.lose_source(conn, |_| true);
+        if !self.running {
+            return;
+        }
+        if freed {
+            self.fill_all(now, out);
+        }
+        if !peer.am_choking && peer.peer_interested {
+            self.fill_slots(now, out);
+        }
+        self.pump(out);
+        self.dial(now, out);
+    }
+}

@@ -1,0 +1,207 @@
+//! One connection: what we know of the peer at its other end, in both directions.
+
+use std::collections::VecDeque;
+
+use crate::bitfield::Bitfield;
+use crate::boundary::Env;
+use crate::config::Config;
+use crate::id::{BlockRef, BlockSpan, PeerId, PieceIndex};
+use crate::time::Instant;
+use crate::torrent::known::PeerKey;
+use crate::torrent::pipeline::Pipeline;
+use crate::torrent::rate::Rate;
+use crate::torrent::super_seed::Shown;
+
+/// Blocks that may still come after their requests were taken back: so many are remembered.
+const EXPECTED_LIMIT: usize = 256;
+/// A peer that has rejected blocks of so many pieces since the last sweep is not asked for anything before the next.
+const REFUSED_LIMIT: usize = 8;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// We are dialling.
+    Dialling,
+    /// Open, but the peer's handshake has not come.
+    Handshaking,
+    /// Messages flow.
+    Open,
+}
+
+/// A request of ours that has not been answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outstanding {
+    pub(crate) block: BlockRef,
+    pub(crate) asked: Instant,
+}
+
+/// One connection.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "choke and interest in both directions are the protocol's own flags"
+)]
+#[expect(clippy::struct_field_names, reason = "am_… and peer_… are BEP 3's own words for the two directions")]
+pub(crate) struct Peer<E: Env> {
+    pub(crate) addr: E::Addr,
+    pub(crate) key: PeerKey,
+    pub(crate) stage: Stage,
+    /// We opened the connection.
+    pub(crate) dialled: bool,
+    /// Both sides speak the fast extension.
+    pub(crate) fast: bool,
+    pub(crate) peer_id: Option<PeerId>,
+    /// When the present stage began.
+    pub(crate) since: Instant,
+
+    /// What the peer has.
+    pub(crate) pieces: Bitfield,
+    /// How many of these we lack.
+    pub(crate) useful: u32,
+    pub(crate) am_interested: bool,
+    pub(crate) peer_choking: bool,
+    pub(crate) outstanding: VecDeque<Outstanding>,
+    /// Requests that were taken back or dropped by a choke: their blocks may still come.
+    pub(crate) expected: VecDeque<BlockRef>,
+    pub(crate) pipeline: Pipeline,
+    /// Pieces of which it has rejected a block since the last sweep: not asked of it again before the next.
+    pub(crate) refused: Vec<PieceIndex>,
+    /// Pieces that we may ask for while choked (BEP 6).
+    pub(crate) allowed_to_us: Vec<PieceIndex>,
+    /// The piece that the peer suggested last (BEP 6).
+    pub(crate) suggested: Option<PieceIndex>,
+    pub(crate) download: Rate,
+    pub(crate) downloaded: u64,
+    pub(crate) last_block: Instant,
+    /// Since when it has been asked and has sent no block; `None` while it owes us none.
+    pub(crate) owing_since: Option<Instant>,
+    /// It owes us a block for so long that it gets no regular slot (Cohen 2003).
+    pub(crate) snubbing: bool,
+    /// Its requests timed out: until a block comes it is asked for one at a time.
+    pub(crate) unresponsive: bool,
+    /// Rejects, requests to be rejected and unasked blocks since our last choke, to find floods.
+    pub(crate) nuisance: u32,
+
+    pub(crate) am_choking: bool,
+    pub(crate) peer_interested: bool,
+    /// The peer's requests that wait to be served.
+    pub(crate) queue: VecDeque<BlockSpan>,
+    /// Bytes being read for it.
+    pub(crate) reading: u32,
+    /// Bytes handed to the network and not yet reported as sent.
+    pub(crate) in_flight: u32,
+    /// It stands in the ring of connections that wait for service.
+    pub(crate) in_ring: bool,
+    /// Pieces that it may ask for while choked (BEP 6).
+    pub(crate) allowed_to_peer: Vec<PieceIndex>,
+    pub(crate) upload: Rate,
+    pub(crate) unchoked_at: Option<Instant>,
+    /// The piece that a first seeder has suggested to it, and that it has not asked for yet.
+    pub(crate) promised: Option<PieceIndex>,
+    /// What we have shown it as a super-seeder (BEP 16).
+    pub(crate) shown: Option<Box<Shown>>,
+
+    pub(crate) last_received: Instant,
+    pub(crate) last_sent: Instant,
+}
+
+impl<E: Env> Peer<E> {
+    pub(crate) fn new(
+        addr: E::Addr,
+        key: PeerKey,
+        dialled: bool,
+        pieces: u32,
+        config: &Config,
+        now: Instant,
+    ) -> Self {
+        let open_door = config.has_no_choking();
+        Self {
+            addr,
+            key,
+            stage: if dialled { Stage::Dialling } else { Stage::Handshaking },
+            dialled,
+            fast: false,
+            peer_id: None,
+            since: now,
+            pieces: Bitfield::none(pieces),
+            useful: 0,
+            am_interested: false,
+            peer_choking: !open_door,
+            outstanding: VecDeque::new(),
+            expected: VecDeque::new(),
+            pipeline: Pipeline::new(config.requests, now),
+            refused: Vec::new(),
+            allowed_to_us: Vec::new(),
+            suggested: None,
+            download: Rate::new(now),
+            downloaded: 0,
+            last_block: now,
+            owing_since: None,
+            snubbing: false,
+            unresponsive: false,
+            nuisance: 0,
+            am_choking: !open_door,
+            peer_interested: !config.interest,
+            queue: VecDeque::new(),
+            reading: 0,
+            in_flight: 0,
+            in_ring: false,
+            allowed_to_peer: Vec::new(),
+            upload: Rate::new(now),
+            unchoked_at: None,
+            promised: None,
+            shown: None,
+            last_received: now,
+            last_sent: now,
+        }
+    }
+
+    /// Messages flow in both directions.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
+    /// Can anything be asked of it now?
+    pub(crate) fn can_be_asked(&self) -> bool {
+        let admits = !self.peer_choking || !self.allowed_to_us.is_empty();
+        self.is_open() && admits && self.refused.len() < REFUSED_LIMIT
+    }
+
+    /// Would it send blocks of this piece, as far as we know?
+    pub(crate) fn would_send(&self, piece: PieceIndex) -> bool {
+        let admits = !self.peer_choking || self.allowed_to_us.contains(&piece);
+        admits && self.pieces.contains(piece) && !self.refused.contains(&piece)
+    }
+
+    /// Would it send whatever it has?
+    pub(crate) fn sends_all(&self) -> bool {
+        self.is_open() && !self.peer_choking && self.refused.is_empty()
+    }
+
+    /// It has rejected a block of the piece, which it would have been expected to send.
+    pub(crate) fn refuse(&mut self, piece: PieceIndex) {
+        if !self.refused.contains(&piece) {
+            self.refused.push(piece);
+        }
+    }
+
+    /// A request was taken back; its block may come all the same.
+    pub(crate) fn expect(&mut self, block: BlockRef) {
+        if self.expected.len() == EXPECTED_LIMIT {
+            self.expected.pop_front();
+        }
+        self.expected.push_back(block);
+    }
+
+    /// Nothing more is expected of it for now, if nothing is asked of it: silence is no offence.
+    pub(crate) fn settle(&mut self) {
+        if self.outstanding.is_empty() {
+            self.owing_since = None;
+        }
+    }
+
+    /// Is it being served: are bytes for it between disk and network?
+    pub(crate) const fn is_being_served(&self) -> bool {
+        self.reading > 0 || self.in_flight > 0
+    }
+}

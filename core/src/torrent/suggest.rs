@@ -1,0 +1,80 @@
+//! What a first seeder recommends (BEP 6, *suggest piece*: "super-seeding without throughput reduction, to avoid redundant
+//! downloads").
+//!
+//! While some pieces are nowhere but here, two peers that choose at random among them may fetch the same one, and what the seeder
+//! sends twice everybody waits for. So each peer that is served is promised another such piece, one ahead of what it fetches. A peer
+//! with rarest first takes the promised piece where it would else have drawn lots; other strategies are free to ignore it.
+
+use crate::boundary::{Env, Outbox};
+use crate::geometry::Geometry;
+use crate::id::{ConnId, PieceIndex};
+use crate::message::Message;
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::torrent::Torrent;
+
+/// Which pieces have been promised to somebody.
+#[derive(Debug)]
+pub(crate) struct Suggestions {
+    promised: Box<[bool]>,
+    /// Pieces not promised yet, in random order; others may be among them.
+    order: Vec<PieceIndex>,
+}
+
+impl Suggestions {
+    pub(crate) fn new(geometry: &Geometry, rng: &mut Rng) -> Self {
+        let mut order: Vec<PieceIndex> = geometry.pieces().collect();
+        rng.shuffle(&mut order);
+        Self { promised: vec![false; order.len()].into(), order }
+    }
+
+    /// Takes back a promise that was not made use of.
+    pub(crate) fn take_back(&mut self, piece: PieceIndex) {
+        self.promised[piece.index()] = false;
+        self.order.push(piece);
+    }
+
+    /// The next piece that is promised to nobody and that `nowhere_else`.
+    fn next(&mut self, nowhere_else: impl Fn(PieceIndex) -> bool) -> Option<PieceIndex> {
+        loop {
+            let piece = self.order.pop()?;
+            if !self.promised[piece.index()] && nowhere_else(piece) {
+                self.promised[piece.index()] = true;
+                return Some(piece);
+            }
+        }
+    }
+}
+
+impl<E: Env> Torrent<E> {
+    /// Promises a piece to a peer that has no promise open.
+    pub(crate) fn suggest(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(suggestions) = &mut self.suggestions else { return };
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        if !peer.fast || peer.promised.is_some() || peer.pieces.is_full() {
+            return;
+        }
+        let Some(piece) = suggestions.next(|piece| self.picker.availability(piece) == 0) else { return };
+        peer.promised = Some(piece);
+        peer.last_sent = now;
+        out.send(conn, Message::SuggestPiece { index: piece.get() });
+    }
+
+    /// A peer asks for a block: nobody else needs to be promised that piece, and if it was this peer's, it gets the next.
+    pub(crate) fn on_promise_used(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        piece: PieceIndex,
+        out: &mut Outbox<E>,
+    ) {
+        let Some(suggestions) = &mut self.suggestions else { return };
+        suggestions.promised[piece.index()] = true;
+        if let Some(peer) = self.conns.get_mut(conn)
+            && peer.promised == Some(piece)
+        {
+            peer.promised = None;
+            self.suggest(now, conn, out);
+        }
+    }
+}

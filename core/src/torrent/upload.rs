@@ -1,0 +1,292 @@
+//! Who is served: choking, the queue of requests, sending by credit.
+//!
+//! A bounded number of bytes per connection is between the disk and the network, so that a choke or a cancel still finds its
+//! blocks unsent. With a limit on parallel uploads, connections with requests take turns.
+
+use crate::boundary::{DiskOp, Env, Outbox, Output, Violation};
+use crate::choker::Candidate;
+use crate::geometry::BLOCK_LEN;
+use crate::id::{BlockSpan, ConnId};
+use crate::message::Message;
+use crate::payload::Payload as _;
+use crate::time::{Instant, NANOS_PER_SEC};
+use crate::torrent::Torrent;
+use crate::torrent::peer::Peer;
+
+/// A peer counts as newly connected for so long: it is three times as likely to be unchoked optimistically (Cohen 2003).
+const NEW_FOR: u64 = 45 * NANOS_PER_SEC;
+
+impl<E: Env> Torrent<E> {
+    pub(crate) fn on_interested(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        if core::mem::replace(&mut peer.peer_interested, true) {
+            return;
+        }
+        let was_choking = peer.am_choking;
+        let admitted = self.admit(now, conn, out);
+        if !was_choking && !admitted {
+            // It had kept an unchoke from an earlier interest, and its place is taken.
+            self.choke(now, conn, out);
+        }
+    }
+
+    pub(crate) fn on_not_interested(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        if core::mem::replace(&mut peer.peer_interested, false) && !peer.am_choking {
+            self.fill_slots(now, out);
+        }
+    }
+
+    /// Gives a free slot to an interested peer, if there is one of its kind.
+    fn admit(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> bool {
+        if !self.config.uploads || !self.running {
+            return false;
+        }
+        let served = |peer: &Peer<E>| !peer.am_choking && peer.peer_interested;
+        let unchoked = self.conns.iter().filter(|(other, peer)| *other != conn && served(peer)).count();
+        let unchoked = u32::try_from(unchoked).expect("connections are limited");
+        let seeding = self.have.is_full();
+        let Some(peer) = self.conns.get_mut(conn) else { return false };
+        let candidate = candidate(now, conn, peer, 0);
+        let admitted = self.choker.admits(seeding, &candidate, unchoked);
+        if admitted && candidate.unchoked {
+            peer.unchoked_at = Some(now);
+        } else if admitted {
+            self.unchoke(now, conn, out);
+        }
+        admitted
+    }
+
+    /// Slots have become free: whoever waits gets them, in a random order.
+    pub(crate) fn fill_slots(&mut self, now: Instant, out: &mut Outbox<E>) {
+        if !self.config.choking.immediate || !self.config.uploads {
+            return;
+        }
+        let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
+        let mut waiting: Vec<ConnId> =
+            self.conns.iter().filter(|(_, peer)| waits(peer)).map(|(conn, _)| conn).collect();
+        self.rng.shuffle(&mut waiting);
+        for conn in waiting {
+            if !self.admit(now, conn, out) {
+                break;
+            }
+        }
+    }
+
+    /// A choke round: the choker decides, the differences are sent.
+    pub(crate) fn choke_round(&mut self, now: Instant, out: &mut Outbox<E>) {
+        let mut candidates = core::mem::take(&mut self.candidates);
+        let mut chosen = core::mem::take(&mut self.chosen);
+        candidates.clear();
+        let wants_rarity = self.choker.wants_rarity();
+        for slot in 0..self.conns.slot_count() {
+            let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
+            if !peer.is_open() {
+                continue;
+            }
+            let rarity = if wants_rarity {
+                let rarest = |piece| (1 << 20) / u64::from(self.picker.availability(piece).max(1));
+                peer.pieces.iter().map(rarest).sum()
+            } else {
+                0
+            };
+            candidates.push(candidate(now, conn, peer, rarity));
+        }
+        self.choker.round(now, self.have.is_full(), &candidates, &mut self.rng, &mut chosen);
+        if !self.config.uploads {
+            chosen.clear();
+        }
+        for known in &candidates {
+            let keep = chosen.contains(&known.conn);
+            if known.unchoked && !keep {
+                self.choke(now, known.conn, out);
+            }
+        }
+        for &conn in &chosen {
+            if self.conns.get(conn).is_some_and(|peer| peer.am_choking) {
+                self.unchoke(now, conn, out);
+            }
+        }
+        self.candidates = candidates;
+        self.chosen = chosen;
+        self.pump(out);
+    }
+
+    fn unchoke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        self.suggest(now, conn, out);
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.am_choking = false;
+        peer.unchoked_at = Some(now);
+        peer.last_sent = now;
+        out.send(conn, Message::Unchoke);
+    }
+
+    fn choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        peer.am_choking = true;
+        // Requests cross the choke on their way; they are no offence.
+        peer.nuisance = 0;
+        peer.last_sent = now;
+        out.send(conn, Message::Choke);
+        let allowed = core::mem::take(&mut peer.allowed_to_peer);
+        let fast = peer.fast;
+        peer.queue.retain(|span| {
+            let keep = allowed.iter().any(|piece| piece.get() == span.index);
+            if !keep && fast {
+                out.send(conn, Message::RejectRequest(*span));
+            }
+            keep
+        });
+        peer.allowed_to_peer = allowed;
+    }
+
+    pub(crate) fn on_request(&mut self, now: Instant, conn: ConnId, span: BlockSpan, out: &mut Outbox<E>) {
+        let longest = BLOCK_LEN.max(self.geometry.nominal_block_len());
+        let Some(piece) = self.geometry.checked_span(span).filter(|_| span.length <= longest) else {
+            self.violation(now, conn, Violation::RequestRange, out);
+            return;
+        };
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        let admitted = !peer.am_choking || peer.allowed_to_peer.contains(&piece);
+        let full = peer.queue.len() >= self.config.limits.queued_requests as usize;
+        if !admitted || full || !self.config.uploads || !self.have.contains(piece) {
+            if peer.fast {
+                peer.last_sent = now;
+                out.send(conn, Message::RejectRequest(span));
+                self.nuisance(now, conn, out);
+            } else if full {
+                self.violation(now, conn, Violation::TooManyRequests, out);
+            }
+            return;
+        }
+        if peer.queue.contains(&span) {
+            return;
+        }
+        peer.queue.push_back(span);
+        self.on_promise_used(now, conn, piece, out);
+        self.enlist(conn);
+        self.pump(out);
+    }
+
+    pub(crate) fn on_cancel(&mut self, conn: ConnId, span: BlockSpan, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        let Some(at) = peer.queue.iter().position(|&queued| queued == span) else { return };
+        peer.queue.remove(at);
+        if peer.fast {
+            out.send(conn, Message::RejectRequest(span));
+        }
+    }
+
+    /// Puts a connection with requests into the ring of those that wait for service.
+    fn enlist(&mut self, conn: ConnId) {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        if !peer.in_ring && !peer.queue.is_empty() {
+            peer.in_ring = true;
+            self.upload_ring.push_back(conn);
+        }
+    }
+
+    /// Starts reading blocks for the connections that wait, as far as credit and the number of parallel uploads allow.
+    pub(crate) fn pump(&mut self, out: &mut Outbox<E>) {
+        let parallel = self.config.choking.parallel_uploads.unwrap_or(u32::MAX);
+        for _ in 0..self.upload_ring.len() {
+            let Some(conn) = self.upload_ring.pop_front() else { return };
+            let Some(peer) = self.conns.get_mut(conn) else { continue };
+            let served = peer.is_being_served();
+            if !served && self.serving >= parallel {
+                self.upload_ring.push_front(conn);
+                return;
+            }
+            peer.in_ring = false;
+            let credit = self.config.limits.send_credit;
+            while let Some(&span) = peer.queue.front() {
+                let used = peer.reading + peer.in_flight;
+                if used > 0 && used + span.length > credit {
+                    break;
+                }
+                peer.queue.pop_front();
+                peer.reading += span.length;
+                out.push(Output::Disk(DiskOp::Read { conn, span }));
+            }
+            if !served && peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
+                self.serving += 1;
+            }
+        }
+    }
+
+    pub(crate) fn on_read(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        index: u32,
+        begin: u32,
+        data: E::Data,
+        out: &mut Outbox<E>,
+    ) {
+        let len = data.len();
+        let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.reading > 0) else { return };
+        peer.reading = peer.reading.saturating_sub(len);
+        let allowed = peer.allowed_to_peer.iter().any(|piece| piece.get() == index);
+        peer.last_sent = now;
+        if peer.am_choking && !allowed {
+            // The choke has overtaken the read: never a block while choking.
+            if peer.fast {
+                out.send(conn, Message::RejectRequest(BlockSpan { index, begin, length: len }));
+            }
+            self.after_service(conn, out);
+            return;
+        }
+        peer.in_flight += len;
+        peer.upload.add(now, len);
+        self.stats.uploaded += u64::from(len);
+        out.send(conn, Message::Piece { index, begin, data });
+        self.on_shown_sent(now, conn, index, out);
+    }
+
+    pub(crate) fn on_read_failed(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        span: BlockSpan,
+        out: &mut Outbox<E>,
+    ) {
+        let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.reading > 0) else { return };
+        peer.reading = peer.reading.saturating_sub(span.length);
+        if peer.fast {
+            peer.last_sent = now;
+            out.send(conn, Message::RejectRequest(span));
+        }
+        self.after_service(conn, out);
+    }
+
+    pub(crate) fn on_sent(&mut self, conn: ConnId, bytes: u32, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.in_flight > 0) else { return };
+        peer.in_flight = peer.in_flight.saturating_sub(bytes);
+        self.after_service(conn, out);
+    }
+
+    /// Credit has come back: the connection takes its next turn, or makes room for others.
+    fn after_service(&mut self, conn: ConnId, out: &mut Outbox<E>) {
+        let Some(peer) = self.conns.get(conn) else { return };
+        if !peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
+            self.serving -= 1;
+        }
+        self.enlist(conn);
+        self.pump(out);
+    }
+}
+
+fn candidate<E: Env>(now: Instant, conn: ConnId, peer: &mut Peer<E>, rarity: u64) -> Candidate {
+    Candidate {
+        conn,
+        interested: peer.peer_interested,
+        unchoked: !peer.am_choking,
+        snubbed: peer.snubbing,
+        newly_connected: now.nanos_since(peer.since) < NEW_FOR,
+        download_rate: peer.download.get(now),
+        upload_rate: peer.upload.get(now),
+        downloaded: peer.downloaded,
+        unchoked_at: peer.unchoked_at,
+        rarity,
+    }
+}
