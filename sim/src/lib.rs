@@ -1,3 +1,6 @@
 //! A deterministic simulator of swarms that drives the real protocol core.
+pub mod digest;
+pub mod network;
+pub mod queue;
 pub mod results;
 pub mod scenario;

@@ -1,10 +1,37 @@
 //! A checked scenario: everything in base units, every name resolved, nothing left to doubt.
 //!
 //! Files are read by the parts below; what they give is this. Rates are bits per second, times are durations, sizes bytes.
+//!
+//! [`mod@file`] is the format as it is written, made of [`units`], [`values`] and [`choices`]; `read` takes a text there, `resolve` makes
+//! a [`Scenario`] of it, `write` goes back. `locate` finds the line of what is wrong, [`error`] says it.
 
 use std::time::Duration;
 
 use minibit_core::config::Config;
+
+pub mod choices;
+pub mod error;
+pub mod expect;
+pub mod file;
+mod locate;
+mod overrides;
+mod path;
+mod problem;
+mod read;
+mod resolve;
+mod schema;
+mod short;
+pub mod units;
+pub mod values;
+mod warnings;
+mod write;
+
+pub use self::error::ScenarioError;
+pub use self::expect::{Verdict, evaluate};
+pub use self::read::{load, parse};
+pub use self::schema::schema;
+pub use self::warnings::warnings;
+pub use self::write::resolved_json;
 
 /// What is to be simulated.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +78,8 @@ pub struct Content {
 pub struct Network {
     /// One-way delays.
     pub latency: Latency,
+    /// Names of the places, by number; empty unless latency goes by place.
+    pub places: Vec<String>,
     /// Most bytes of a connection's direction that are under way and unacknowledged; `None`: no limit.
     pub window: Option<u64>,
     /// Wire bytes per million encoded bytes: 1 000 000 charges no TCP/IP overhead.
@@ -171,6 +200,15 @@ pub enum MessageCount {
     UntilComplete,
 }
 
+impl Group {
+    /// The names of its peers: the group's and the number within it, from 1; a group of one peer gives its bare name.
+    pub fn peer_names(&self) -> impl Iterator<Item = String> + '_ {
+        let name =
+            |number| if self.count == 1 { self.name.clone() } else { format!("{}-{number}", self.name) };
+        (1..=self.count).map(name)
+    }
+}
+
 /// What a peer has when it joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InitialPieces {
@@ -180,7 +218,12 @@ pub enum InitialPieces {
     All,
     /// So many, drawn for each peer.
     Random(u32),
-    /// These.
+    /// Everything with this probability, drawn for each peer; otherwise nothing.
+    SeedShare {
+        /// Peers per million.
+        ppm: u32,
+    },
+    /// These, in ascending order.
     Exactly(Vec<u32>),
 }
 
@@ -274,7 +317,7 @@ pub struct Expectation {
 /// What an expectation measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Seconds from joining to completion, of the peers that completed.
+    /// Seconds from joining to completion, of the peers that joined incomplete; those who do not finish are infinitely late.
     DownloadTime,
     /// Messages sent, per peer.
     MessagesSent,

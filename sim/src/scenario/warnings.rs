@@ -1,0 +1,77 @@
+//! What is allowed but probably not meant.
+
+use std::time::Duration;
+
+use super::{Arrivals, InitialPieces, Scenario};
+
+/// Things about a good scenario that its author may want to know, one sentence each.
+pub fn warnings(scenario: &Scenario) -> Vec<String> {
+    let late = scenario.groups.iter().filter(|group| begin(&group.arrivals) >= scenario.stop.time);
+    let late = late
+        .map(|group| format!("nobody of the group `{}` joins before the run ends (stop.time)", group.name));
+    missing_pieces(scenario).into_iter().chain(late).collect()
+}
+
+/// When the first peer may join.
+fn begin(arrivals: &Arrivals) -> Duration {
+    match arrivals {
+        Arrivals::Together(start)
+        | Arrivals::Staggered { start, .. }
+        | Arrivals::Poisson { start, .. }
+        | Arrivals::FlashCrowd { start, .. } => *start,
+        Arrivals::Trace(times) => times.iter().min().copied().unwrap_or_default(),
+    }
+}
+
+/// Pieces that nobody joins with, where this does not depend on luck.
+fn missing_pieces(scenario: &Scenario) -> Option<String> {
+    if scenario.tracker.as_ref().is_some_and(|tracker| tracker.seed.is_some()) {
+        return None;
+    }
+    let content = scenario.content;
+    let count = usize::try_from(content.len.div_ceil(content.piece_len.into())).ok()?;
+    let mut held = vec![false; count];
+    for group in &scenario.groups {
+        match &group.pieces {
+            InitialPieces::None => {}
+            InitialPieces::Exactly(pieces) => pieces.iter().for_each(|&piece| held[piece as usize] = true),
+            InitialPieces::All | InitialPieces::Random(_) | InitialPieces::SeedShare { .. } => return None,
+        }
+    }
+    let missing = held.iter().filter(|held| !**held).count();
+    let first = held.iter().position(|held| !held)?;
+    Some(match missing {
+        1 => format!("nobody joins with piece {first}: no download can complete"),
+        _ => format!("nobody joins with piece {first} and {} others: no download can complete", missing - 1),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(groups: &str, tracker: &str) -> Vec<String> {
+        let text = format!(
+            r#"{{"content": {{"size": "4 MiB", "piece": "1 MiB"}}, "tracker": {tracker}, "stop": {{"time": "1 h"}},
+                "defaults": {{"up": "1 Mbit/s"}}, "groups": [{groups}]}}"#
+        );
+        warnings(&crate::scenario::parse("test.json", &text, &[], std::path::Path::new("")).unwrap())
+    }
+
+    #[test]
+    fn a_piece_that_nobody_has_is_mentioned() {
+        let halves = r#"{"name": "a", "pieces": {"first": 2}}, {"name": "b", "pieces": {"last": 1}}"#;
+        assert_eq!(of(halves, "true"), ["nobody joins with piece 2: no download can complete"]);
+        assert_eq!(of(halves, r#"{"seed": true, "up": "1 Mbit/s"}"#), [""; 0]);
+        let with_seed = format!(r#"{halves}, {{"name": "c", "pieces": "all"}}"#);
+        assert_eq!(of(&with_seed, "true"), [""; 0]);
+        let one = r#"{"name": "a", "pieces": {"exactly": [1]}}"#;
+        assert_eq!(of(one, "true"), ["nobody joins with piece 0 and 2 others: no download can complete"]);
+    }
+
+    #[test]
+    fn a_group_that_comes_too_late_is_mentioned() {
+        let groups = r#"{"name": "a", "pieces": "all"}, {"name": "b", "arrivals": {"together": "1 h"}}"#;
+        assert_eq!(of(groups, "true"), ["nobody of the group `b` joins before the run ends (stop.time)"]);
+    }
+}
