@@ -1,6 +1,9 @@
 //! A deterministic simulator of swarms that drives the real protocol core.
 pub mod digest;
 pub mod network;
+pub mod population;
 pub mod queue;
 pub mod results;
+pub mod run;
 pub mod scenario;
+pub mod world;

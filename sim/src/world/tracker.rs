@@ -1,0 +1,156 @@
+//! The tracker's host: the core's `Tracker` behind a link like any other.
+
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse};
+use minibit_core::boundary::SimAddr;
+use minibit_core::config::Encoding;
+use minibit_core::tracker::{Announcer, Tracker, TrackerConfig};
+use minibit_core::{Instant, PeerId, Seed};
+
+use crate::network::{FlowId, HostId, Network};
+use crate::results::ANNOUNCE_RESPONSE;
+use crate::scenario;
+use crate::world::connect::End;
+use crate::world::{Event, Packet, World};
+
+/// A request of BEP 15.
+const REQUEST: u64 = 98;
+/// An answer of BEP 15, and each peer in it.
+const ANSWER: u64 = 20;
+const ANSWER_PEER: u64 = 6;
+/// The same as JSON text, with names of usual length: the length prefix, the keys and values, one peer.
+const JSON_REQUEST: u64 = 120;
+const JSON_ANSWER: u64 = 40;
+const JSON_PEER: u64 = 45;
+
+/// The tracker and where it stands.
+#[derive(Debug)]
+pub(super) struct TrackerHost {
+    tracker: Tracker<SimAddr>,
+    pub(super) host: HostId,
+    place: usize,
+    /// When its timer is set.
+    sweep_at: Instant,
+}
+
+impl TrackerHost {
+    pub(super) fn new(tracker: &scenario::Tracker, network: &mut Network<Packet>, seed: Seed) -> Self {
+        let config = TrackerConfig {
+            interval: tracker.interval,
+            min_interval: tracker.interval.min(TrackerConfig::default().min_interval),
+            timeout: tracker.timeout,
+            max_peers: tracker.max_peers,
+            max_peers_per_swarm: u32::MAX,
+            ..TrackerConfig::default()
+        };
+        Self {
+            tracker: Tracker::new(config, seed),
+            host: network.add_host(tracker.link),
+            place: tracker.place,
+            sweep_at: Instant::MAX,
+        }
+    }
+}
+
+/// A participant's name for itself: its number, in the manner of Azureus.
+pub(super) fn peer_id(peer: u32) -> PeerId {
+    let mut id = *b"-MB0001-000000000000";
+    id[16..].copy_from_slice(&peer.to_be_bytes());
+    PeerId(id)
+}
+
+impl World<'_> {
+    /// A participant asks the tracker.
+    pub(super) fn announce(&mut self, peer: u32, request: Box<AnnounceRequest>) {
+        let Some(tracker) = &self.tracker else { return };
+        let participant = &self.participants[peer as usize];
+        let bytes = match participant.plan.config.encoding {
+            Encoding::Bep3 => REQUEST,
+            Encoding::Json => JSON_REQUEST,
+        };
+        let flow = if let Some(flow) = participant.to_tracker {
+            flow
+        } else {
+            let (delay, back) = self.delay_between(peer, u32::MAX, participant.plan.place, tracker.place);
+            let flow = self.network.open_asymmetric(participant.host, tracker.host, delay, back);
+            self.set_end(flow, End { peer, conn: None });
+            self.set_end(flow.reverse(), End { peer, conn: None });
+            self.participants[peer as usize].to_tracker = Some(flow);
+            flow
+        };
+        if let Some(trace) = &mut self.trace {
+            trace.announce(self.now, &self.participants[peer as usize].plan.name, &request);
+        }
+        self.count_announce(peer, bytes);
+        self.transmit(flow, Packet::Announce(request), u32::try_from(bytes).expect("a constant"), 0);
+    }
+
+    /// An announce has arrived at the tracker.
+    pub(super) fn on_announce(&mut self, flow: FlowId, request: &AnnounceRequest, _bytes: u32) {
+        let peer = self.ends[flow.index()].peer;
+        let Some(response) = self.register(peer, request) else { return };
+        if request.event == AnnounceEvent::Stopped {
+            return;
+        }
+        let peers = response.peers.len() as u64;
+        let bytes = match self.participants[peer as usize].plan.config.encoding {
+            Encoding::Bep3 => ANSWER + ANSWER_PEER * peers,
+            Encoding::Json => JSON_ANSWER + JSON_PEER * peers,
+        };
+        if let Some(seed) = self.tracker_seed() {
+            let tally = &mut self.participants[seed].sent[ANNOUNCE_RESPONSE];
+            tally.count += 1;
+            tally.bytes += bytes;
+            self.participants[seed].messages_sent += 1;
+            self.participants[seed].wire_up += bytes;
+        }
+        self.timeline.messages += 1;
+        let bytes = u32::try_from(bytes).expect("answers are bounded");
+        self.transmit(flow.reverse(), Packet::Response(Box::new(response)), bytes, 0);
+    }
+
+    /// Tells the tracker of a participant, and sets its timer.
+    pub(super) fn register(
+        &mut self,
+        peer: u32,
+        request: &AnnounceRequest,
+    ) -> Option<AnnounceResponse<SimAddr>> {
+        let host = self.tracker.as_mut()?;
+        let who = Announcer { addr: SimAddr(peer), id: peer_id(peer) };
+        let response = host.tracker.announce(self.now, self.info_hash, who, request).ok();
+        self.set_tracker_timer();
+        response
+    }
+
+    fn set_tracker_timer(&mut self) {
+        let Some(host) = &mut self.tracker else { return };
+        if let Some(sweep) = host.tracker.poll_timeout().filter(|sweep| *sweep < host.sweep_at) {
+            host.sweep_at = sweep;
+            self.queue.push(sweep.max(self.now), Event::TrackerSweep);
+        }
+    }
+
+    pub(super) fn on_tracker_sweep(&mut self) {
+        // The seeding tracker never falls silent to itself.
+        if let Some(seed) = self.tracker_seed() {
+            let still_here = AnnounceRequest {
+                event: AnnounceEvent::None,
+                uploaded: 0,
+                downloaded: 0,
+                left: 0,
+                numwant: 0,
+            };
+            self.register(u32::try_from(seed).expect("peers are numbered by u32"), &still_here);
+        }
+        if let Some(host) = &mut self.tracker {
+            host.sweep_at = Instant::MAX;
+            host.tracker.handle_timeout(self.now);
+        }
+        self.set_tracker_timer();
+    }
+
+    /// The participant that is the seeding tracker.
+    pub(super) fn tracker_seed(&self) -> Option<usize> {
+        let last = self.participants.len().checked_sub(1)?;
+        self.participants[last].plan.group.is_none().then_some(last)
+    }
+}
