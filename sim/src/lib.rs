@@ -3,6 +3,7 @@ pub mod digest;
 pub mod network;
 pub mod population;
 pub mod queue;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod scenario;

@@ -1,0 +1,366 @@
+//! `report.html`: everything on one page that needs nothing else, not even scripts.
+//!
+//! The figures stand in the page as SVG; text and lines take the page's colours, so that they suit light, dark and
+//! paper. The small script at the end sorts the table of peers and tells what is under the pointer in the swarm's
+//! picture; its last line marks the document as ready, for a headless check.
+
+use std::sync::OnceLock;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment};
+use serde::Serialize;
+
+use super::findings;
+use super::format::{bytes, count, duration, exact_seconds, grouped, number, percent};
+use super::plot::{Figures, ratio};
+use super::stats::float;
+use super::summary::{Spread, Summary};
+use super::{ReportError, ReportInput, group_name, hex};
+use crate::results::{PeerResult, RunResult};
+
+/// Most rows of the table of peers; `peers.csv` has all of them.
+const ROWS: usize = 2000;
+const TEMPLATE: &str = include_str!("page.html");
+
+/// What the template is filled with.
+#[derive(Serialize)]
+struct Page<'a> {
+    headline: String,
+    scenario: &'a str,
+    description: &'a str,
+    facts: Vec<String>,
+    cards: Vec<Card>,
+    checks: Vec<Check>,
+    figures: Vec<Picture<'a>>,
+    /// JSON for the script.
+    map: Option<String>,
+    kinds: Vec<Kind>,
+    several: bool,
+    runs: Vec<RunRow>,
+    columns: &'static [(&'static str, bool)],
+    peers: Vec<Vec<Cell>>,
+    shown: Option<String>,
+    command: &'a str,
+}
+
+#[derive(Serialize)]
+struct Picture<'a> {
+    name: &'a str,
+    svg: &'a str,
+}
+
+#[derive(Serialize)]
+struct Card {
+    label: &'static str,
+    value: String,
+    note: String,
+}
+
+#[derive(Serialize)]
+struct Check {
+    text: String,
+    measured: String,
+    passed: bool,
+}
+
+/// A cell of a table: what is shown, and what it is sorted by.
+#[derive(Serialize)]
+struct Cell {
+    text: String,
+    key: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Kind {
+    name: String,
+    count: String,
+    bytes: String,
+    share: String,
+    /// Length of its bar in per cent of the longest.
+    width: String,
+}
+
+#[derive(Serialize)]
+struct RunRow {
+    run: u32,
+    seed: u64,
+    ending: String,
+    end: String,
+    completed: String,
+    digest: String,
+}
+
+/// The page.
+///
+/// # Errors
+/// When the template fails, which would be a bug.
+pub fn page(input: &ReportInput<'_>, summary: &Summary, figures: &Figures) -> Result<Vec<u8>, ReportError> {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    let environment = ENVIRONMENT.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment
+    });
+    let rows: usize = input.runs.iter().map(|run| run.peers.len()).sum();
+    let peers = input.runs.iter().flat_map(|run| run.peers.iter().map(move |peer| row(input, run, peer)));
+    let page = Page {
+        headline: findings::headline(input, summary),
+        scenario: &input.scenario.name,
+        description: &input.scenario.description,
+        facts: facts(input),
+        cards: cards(input, summary),
+        checks: checks(input),
+        figures: figures
+            .list
+            .iter()
+            .map(|figure| Picture { name: figure.name, svg: &figure.inline })
+            .collect(),
+        map: figures.map.as_ref().map(script_json).transpose()?,
+        kinds: kinds(summary),
+        several: input.runs.len() > 1,
+        runs: runs(input, summary),
+        columns: &COLUMNS[first_column(input)..],
+        peers: peers.take(ROWS).collect(),
+        shown: (rows > ROWS)
+            .then(|| format!("the first {} of {}", grouped(ROWS as u64), grouped(rows as u64))),
+        command: input.command,
+    };
+    let html = environment.template_from_str(TEMPLATE)?.render(Serde(&page))?;
+    Ok(html.into_bytes())
+}
+
+/// JSON that may stand in a script element.
+fn script_json(value: &impl Serialize) -> Result<String, ReportError> {
+    Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))
+}
+
+/// The line below the headline.
+fn facts(input: &ReportInput<'_>) -> Vec<String> {
+    let peers: u64 = input.scenario.groups.iter().map(|group| u64::from(group.count)).sum();
+    let mut facts = vec![
+        count(usize::try_from(peers).unwrap_or(usize::MAX), "peer"),
+        format!(
+            "{} in {}",
+            bytes(input.scenario.content.len),
+            count(super::piece_count(input.scenario) as usize, "piece")
+        ),
+    ];
+    match input.runs {
+        [] => {}
+        [run] => facts.extend([format!("seed {}", run.seed), format!("digest {}", hex(run.digest))]),
+        [first, .., last] => {
+            facts.push(format!("{}, seeds {} to {}", count(input.runs.len(), "run"), first.seed, last.seed));
+        }
+    }
+    facts.push(format!("minibit {}", env!("CARGO_PKG_VERSION")));
+    facts
+}
+
+fn cards(input: &ReportInput<'_>, summary: &Summary) -> Vec<Card> {
+    let all = &summary.overall;
+    let times = &all.download_s;
+    let shown = |seconds: Option<f64>| seconds.map_or_else(|| "–".to_owned(), duration);
+    let or_never = |seconds: Option<f64>| seconds.map_or_else(|| "unfinished".to_owned(), duration);
+    let or_dash = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
+    let unfinished = all.unfinished;
+    let finished = format!(
+        "{} of {} finished",
+        grouped(all.completed as u64),
+        grouped((all.completed + unfinished) as u64)
+    );
+    let mut cards = vec![
+        Card {
+            label: "median download",
+            value: or_never(times.median),
+            note: format!("mean {}", shown(times.mean)),
+        },
+        Card {
+            label: "p95 download",
+            value: or_never(times.p95),
+            note: if unfinished == 0 { format!("slowest {}", shown(times.max)) } else { finished },
+        },
+        Card {
+            label: "messages per peer",
+            value: or_dash(all.messages_sent_per_peer.mean),
+            note: range(&all.messages_sent_per_peer),
+        },
+    ];
+    let (moved, seeded) = input
+        .runs
+        .iter()
+        .filter_map(|run| run.timeline.last())
+        .fold((0, 0), |(all, seeds), sample| (all + sample.payload, seeds + sample.payload_from_seeds));
+    if moved > 0 {
+        cards.push(Card {
+            label: "served by peers",
+            value: percent(float(u64::saturating_sub(moved, seeded)) / float(moved)),
+            note: format!("of {}, rest by seeds", bytes(moved)),
+        });
+    }
+    if let Some(bound) = &summary.bound {
+        cards.push(Card {
+            label: "efficiency",
+            value: bound.efficiency.map_or_else(|| "–".to_owned(), percent),
+            note: format!("lower bound {}", duration(bound.t_min_s)),
+        });
+    }
+    if all.wire_up_bytes > 0 {
+        let overhead = all.wire_up_bytes.saturating_sub(all.payload_up_bytes);
+        cards.push(Card {
+            label: "protocol overhead",
+            value: percent(float(overhead) / float(all.wire_up_bytes)),
+            note: format!("of {} sent", bytes(all.wire_up_bytes)),
+        });
+    }
+    cards
+}
+
+fn range(spread: &Spread) -> String {
+    match (spread.min, spread.max) {
+        (Some(min), Some(max)) => format!("from {} to {}", number(min), number(max)),
+        _ => "nobody downloaded".to_owned(),
+    }
+}
+
+fn checks(input: &ReportInput<'_>) -> Vec<Check> {
+    let measured = |value: f64| {
+        let text = format!("{value:.3}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    let check = |verdict: &super::Verdict| Check {
+        text: verdict.text.clone(),
+        measured: verdict.measured.map_or_else(|| "nothing to measure".to_owned(), measured),
+        passed: verdict.passed,
+    };
+    input.verdicts.iter().map(check).collect()
+}
+
+fn kinds(summary: &Summary) -> Vec<Kind> {
+    let kinds = &summary.overall.messages_by_kind;
+    let most = kinds.iter().map(|kind| kind.count).max().unwrap_or(0).max(1);
+    let all: u64 = kinds.iter().map(|kind| kind.count).sum();
+    let row = |kind: &super::summary::Kind| Kind {
+        name: kind.kind.replace('_', " "),
+        count: grouped(kind.count),
+        bytes: bytes(kind.bytes),
+        share: percent(float(kind.count) / float(all.max(1))),
+        width: format!("{:.2}", float(kind.count) / float(most) * 100.0),
+    };
+    kinds.iter().map(row).collect()
+}
+
+fn runs(input: &ReportInput<'_>, summary: &Summary) -> Vec<RunRow> {
+    let row = |(run, figures): (&RunResult, &super::summary::Run)| RunRow {
+        run: run.run,
+        seed: run.seed,
+        ending: figures.ending.replace('_', " "),
+        end: duration(run.end.as_secs_f64()),
+        completed: format!("{} of {}", figures.completed, figures.completed + figures.unfinished),
+        digest: figures.digest.clone(),
+    };
+    input.runs.iter().zip(&summary.runs).map(row).collect()
+}
+
+/// The number of the run is not shown when there is one.
+fn first_column(input: &ReportInput<'_>) -> usize {
+    usize::from(input.runs.len() <= 1)
+}
+
+/// Heads of the table of peers; the second says whether the column is one of numbers.
+const COLUMNS: [(&str, bool); 13] = [
+    ("run", true),
+    ("peer", false),
+    ("group", false),
+    ("joined", true),
+    ("complete", true),
+    ("download", true),
+    ("outcome", false),
+    ("messages sent", true),
+    ("received", true),
+    ("data sent", true),
+    ("received", true),
+    ("ratio", true),
+    ("pieces", true),
+];
+
+fn row(input: &ReportInput<'_>, run: &RunResult, peer: &PeerResult) -> Vec<Cell> {
+    let text = |text: &str| Cell { text: text.to_owned(), key: None };
+    let integer = |value: u64| Cell { text: grouped(value), key: Some(float(value)) };
+    let size = |value: u64| Cell { text: bytes(value), key: Some(float(value)) };
+    let time = |nanos: Option<u64>| Cell {
+        text: nanos.map_or_else(String::new, |nanos| {
+            let text = exact_seconds(nanos);
+            format!("{} s", &text[..text.len() - 6])
+        }),
+        key: nanos.map(float),
+    };
+    let instant = |instant: Option<minibit_core::Instant>| time(instant.map(minibit_core::Instant::as_nanos));
+    let ratio = ratio(peer);
+    let mut cells = vec![
+        integer(run.run.into()),
+        text(&peer.name),
+        text(group_name(input.scenario, peer)),
+        instant(peer.joined),
+        instant(peer.completed),
+        time(peer.download_time().map(minibit_core::time::nanos)),
+        text(&peer.outcome.name().replace('_', " ")),
+        integer(peer.messages_sent),
+        integer(peer.messages_received),
+        size(peer.payload_up),
+        size(peer.payload_down),
+        Cell { text: ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")), key: ratio },
+        integer(peer.pieces.into()),
+    ];
+    cells.drain(..first_column(input));
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Case;
+    use super::*;
+
+    fn page_of(case: &Case) -> String {
+        let input = case.input();
+        let summary = Summary::new(&input);
+        let figures = Figures::new(&input, &summary).unwrap();
+        String::from_utf8(page(&input, &summary, &figures).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_page_asks_nobody_for_anything() {
+        let page = page_of(&Case::swarm(&[("fast", 8), ("slow", 6)], 2, 30));
+        for address in ["http:", "https:", "src=\"/", "href=\"/", "url(", "@import", "<link", "<iframe"] {
+            assert!(!page.contains(address), "{address}");
+        }
+        assert!(page.contains("dataset.state = \"READY\";\n</script>"), "the last line of the script");
+    }
+
+    #[test]
+    fn names_are_text_and_not_markup() {
+        let mut case = Case::swarm(&[("peer", 3)], 1, 10);
+        let evil = "</script><img onerror=x>&\"'";
+        case.runs[0].peers[0].name = evil.to_owned();
+        case.scenario.name = evil.to_owned();
+        case.scenario.groups[0].name = evil.to_owned();
+        case.verdicts[0].text = evil.to_owned();
+        let page = page_of(&case);
+        assert!(!page.contains("<img"));
+        assert_eq!(page.matches("</script>").count(), page.matches("<script").count());
+    }
+
+    #[test]
+    fn a_stuck_run_and_a_broken_rule_are_on_top() {
+        let page = page_of(&Case::swarm(&[("peer", 4)], 1, 10).stuck());
+        let headline = page.find("<h1>Stuck since").unwrap();
+        assert!(headline < page.find("class=\"cards\"").unwrap());
+        assert!(page.contains("max messages_sent &lt; 400"));
+    }
+
+    #[test]
+    fn long_tables_are_cut_and_say_so() {
+        let page = page_of(&Case::swarm(&[("peer", 2500)], 1, 4));
+        assert!(page.contains("the first 2,000 of 2,501"));
+        assert_eq!(page.matches("<tr class=\"peer\">").count(), ROWS);
+    }
+}

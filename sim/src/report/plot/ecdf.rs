@@ -1,0 +1,169 @@
+//! Empirical distribution functions as steps, with a label beside them instead of a legend.
+//!
+//! A curve of peers some of which did not finish ends below 100 %: nobody is dropped. With several runs the curve is that
+//! of all runs together, and the band spans the curves of the single runs.
+
+use super::axis::{Scale, Unit};
+use super::canvas::{Canvas, MARGIN, TICK, Type, WIDTH, width_of};
+use super::palette::{AXIS, Colour, INK, MUTED};
+use crate::report::format;
+use crate::report::stats::Distribution;
+
+/// Height of the plot, of what is below it, and the width of the labels.
+const PLOT: f64 = 400.0;
+/// Height of a figure without its head.
+pub(super) const BODY: f64 = PLOT + 66.0;
+const LABELS: f64 = 180.0;
+const LEFT: f64 = MARGIN + 46.0;
+const RIGHT: f64 = WIDTH - MARGIN - LABELS;
+
+/// One curve.
+#[derive(Debug)]
+pub(super) struct Series {
+    /// Its name.
+    pub(super) name: String,
+    /// Its colour.
+    pub(super) colour: Colour,
+    /// The values of all runs.
+    pub(super) values: Distribution,
+    /// The values of each run, for the band.
+    pub(super) runs: Vec<Distribution>,
+    /// What is written below the name.
+    pub(super) notes: Vec<String>,
+}
+
+/// A line at a value that is worth knowing.
+#[derive(Debug)]
+pub(super) struct Mark {
+    /// Where.
+    pub(super) value: f64,
+    /// What it is.
+    pub(super) text: String,
+}
+
+/// Draws curves over a scale of this unit that reaches at least to `reach`.
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    series: &[Series],
+    unit: Unit,
+    axis: &str,
+    reach: f64,
+    mark: Option<&Mark>,
+) {
+    let finite = || series.iter().flat_map(|series| series.values.finite()).copied();
+    let marked = mark.map(|mark| mark.value);
+    let low = finite().chain(marked).fold(f64::INFINITY, f64::min);
+    let high = finite().chain(marked).fold(reach, f64::max);
+    let close = low > 0.4 * high && low.is_finite() && unit != Unit::Share;
+    // Values that are all but equal are shown as such: the axis spans a twentieth of them at least.
+    let low = if close { low.min(0.95 * high) } else { 0.0 };
+    let x = Scale::new((low, high), (LEFT, RIGHT), unit, 6.0, true);
+    let y = Scale::new((0.0, 1.0), (PLOT, 6.0), Unit::Share, 5.0, false);
+    y.draw_left(canvas, (LEFT, RIGHT));
+    canvas.path(&[(LEFT, PLOT), (RIGHT, PLOT)], 1.0, AXIS);
+    x.draw_below(canvas, PLOT, None);
+    canvas.text(f64::midpoint(LEFT, RIGHT), PLOT + 42.0, axis, TICK.centred());
+    if let Some(mark) = mark {
+        let at = x.at(mark.value);
+        canvas.dashes((at, 6.0), (at, PLOT), 1.25, MUTED);
+        // Where no curve is: left of all of them or above their feet; otherwise low at the right.
+        let width = width_of(&mark.text, TICK) + 14.0;
+        let before_all = finite().all(|value| value >= mark.value);
+        let left = at - width > LEFT && (before_all || at + width > RIGHT);
+        let (x, style) = if left { (at - 7.0, TICK.right()) } else { (at + 7.0, TICK) };
+        let y = if before_all && !left { 24.0 } else { PLOT - 14.0 };
+        canvas.text(x, y, &mark.text, style);
+    }
+    for series in series.iter().filter(|series| series.runs.len() > 1) {
+        band(canvas, series, &x, &y);
+    }
+    for series in series {
+        canvas.path(&steps(&series.values, &x, &y), 2.5, series.colour);
+        if let Some(median) = series.values.median() {
+            canvas.dot((x.at(median), y.at(0.5)), 4.0, series.colour, series.colour);
+        }
+    }
+    labels(canvas, series);
+}
+
+/// The corners of a step function.
+fn steps(values: &Distribution, x: &Scale, y: &Scale) -> Vec<(f64, f64)> {
+    let mut points = vec![(LEFT, y.at(0.0))];
+    let finite = values.finite();
+    let mut height = y.at(0.0);
+    for (i, &value) in finite.iter().enumerate() {
+        let at = x.at(value);
+        // Steps within the same quarter of a pixel are one step.
+        let same = |other: f64| (x.at(other) * 4.0).floor() - (at * 4.0).floor() < 0.5;
+        if finite.get(i + 1).is_some_and(|&next| same(next)) {
+            continue;
+        }
+        points.push((at, height));
+        height = y.at(values.share_up_to(value));
+        points.push((at, height));
+    }
+    points.push((RIGHT, height));
+    points
+}
+
+fn band(canvas: &mut Canvas<'_>, series: &Series, x: &Scale, y: &Scale) {
+    let (mut upper, mut lower) = (Vec::new(), Vec::new());
+    let mut pixel = LEFT;
+    while pixel <= RIGHT {
+        let shares = series.runs.iter().map(|run| run.share_up_to(x.value(pixel)));
+        let (low, high) = shares.fold((1.0, 0.0), |(low, high), share| (share.min(low), share.max(high)));
+        upper.push((pixel, y.at(high)));
+        lower.push((pixel, y.at(low)));
+        pixel += 1.0;
+    }
+    lower.reverse();
+    upper.extend(lower);
+    canvas.polygon(&upper, series.colour.faded(0.18));
+}
+
+/// Names beside the plot, from the fastest to the slowest, spread around the middle.
+fn labels(canvas: &mut Canvas<'_>, series: &[Series]) {
+    let mut order: Vec<&Series> = series.iter().collect();
+    let rank = |series: &Series| series.values.median().unwrap_or(f64::INFINITY);
+    order.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+    let height = |series: &Series| 40.0 + 18.0 * crate::report::stats::float_len(series.notes.len());
+    let total: f64 = order.iter().map(|series| height(series)).sum();
+    let mut y = ((PLOT - total) / 2.0).max(8.0) + 10.0;
+    for series in order {
+        let name = format::shortened(&series.name, 22);
+        canvas.text(RIGHT + 18.0, y, &name, Type::new(15.0, series.colour).bold());
+        for (line, note) in series.notes.iter().enumerate() {
+            let style = Type::new(12.5, if line == 0 { INK } else { MUTED });
+            canvas.text(RIGHT + 18.0, y + 20.0 + 18.0 * crate::report::stats::float_len(line), note, style);
+        }
+        y += height(series);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_rise_by_one_share_each_and_end_where_the_unfinished_begin() {
+        let x = Scale::new((0.0, 10.0), (LEFT, RIGHT), Unit::Time, 5.0, true);
+        let y = Scale::new((0.0, 1.0), (100.0, 0.0), Unit::Share, 5.0, false);
+        let points = steps(&Distribution::new(vec![5.0, 10.0], 2), &x, &y);
+        let half = f64::midpoint(LEFT, RIGHT);
+        let expected =
+            [(LEFT, 100.0), (half, 100.0), (half, 75.0), (RIGHT, 75.0), (RIGHT, 50.0), (RIGHT, 50.0)];
+        assert_eq!(points, expected);
+    }
+
+    #[test]
+    fn many_values_make_few_points_and_the_same_curve() {
+        let values = Distribution::new((0..100_000_u32).map(|i| f64::from(i) / 10_000.0).collect(), 0);
+        let x = Scale::new((0.0, 10.0), (LEFT, RIGHT), Unit::Time, 5.0, true);
+        let y = Scale::new((0.0, 1.0), (100.0, 0.0), Unit::Share, 5.0, false);
+        let points = steps(&values, &x, &y);
+        assert!(points.len() < 8000, "{}", points.len());
+        for (pixel, height) in points {
+            assert!((height - (100.0 - x.value(pixel) * 10.0)).abs() < 0.1, "{pixel}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Colours: Okabe and Ito's for groups and classes (distinguishable with any colour vision), viridis for shares.
+
+/// A colour and its opacity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Colour {
+    /// Red, green, blue.
+    pub rgb: (u8, u8, u8),
+    /// 1 is opaque.
+    pub alpha: f64,
+}
+
+const fn hex(rgb: u32) -> Colour {
+    let [_, red, green, blue] = rgb.to_be_bytes();
+    Colour { rgb: (red, green, blue), alpha: 1.0 }
+}
+
+/// Titles, labels. The page recolours this and the next four in dark mode, by their values.
+pub const INK: Colour = hex(0x001F_2937);
+/// Subtitles, ticks.
+pub const MUTED: Colour = hex(0x006B_7280);
+/// Axes and outlines.
+pub const AXIS: Colour = hex(0x009C_A3AF);
+/// Grid lines.
+pub const GRID: Colour = hex(0x00E5_E7EB);
+/// What is not there: bars of those who did not finish.
+pub const GHOST: Colour = hex(0x00D1_D5DB);
+/// Outlines on the heat map, in dark mode too.
+pub const BLACK: Colour = hex(0x0011_1111);
+/// Lines on the heat map.
+pub const WHITE: Colour = hex(0x00FF_FFFF);
+
+/// Okabe and Ito's colours without yellow, the strongest contrasts first.
+const SERIES: [Colour; 6] = [
+    hex(0x0000_72B2),
+    hex(0x00D5_5E00),
+    hex(0x0000_9E73),
+    hex(0x00CC_79A7),
+    hex(0x00E6_9F00),
+    hex(0x0056_B4E9),
+];
+
+/// The colour of group or class number `index`; those after the sixth share grey.
+pub fn series(index: usize) -> Colour {
+    SERIES.get(index).copied().unwrap_or(MUTED)
+}
+
+impl Colour {
+    /// The same colour, less opaque.
+    pub const fn faded(self, alpha: f64) -> Self {
+        Self { rgb: self.rgb, alpha }
+    }
+}
+
+/// Control points of viridis (Smith and van der Walt, 2015) at equal distances.
+const VIRIDIS: [(u8, u8, u8); 11] = [
+    (68, 1, 84),
+    (72, 36, 117),
+    (65, 68, 135),
+    (53, 95, 141),
+    (42, 120, 142),
+    (33, 145, 140),
+    (34, 168, 132),
+    (68, 191, 112),
+    (122, 209, 81),
+    (189, 223, 38),
+    (253, 231, 37),
+];
+
+/// The colour of a share between 0 and 255, in integers so that it is the same everywhere.
+pub fn viridis(level: u8) -> (u8, u8, u8) {
+    let position = usize::from(level) * (VIRIDIS.len() - 1);
+    let (below, weight) = (position / 255, position % 255);
+    let (low, high) = (VIRIDIS[below], VIRIDIS[(below + 1).min(VIRIDIS.len() - 1)]);
+    let mix = |low: u8, high: u8| {
+        let mixed = (usize::from(low) * (255 - weight) + usize::from(high) * weight + 127) / 255;
+        u8::try_from(mixed).unwrap_or(u8::MAX)
+    };
+    (mix(low.0, high.0), mix(low.1, high.1), mix(low.2, high.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn viridis_meets_its_ends_and_never_repeats() {
+        assert_eq!((viridis(0), viridis(255)), (VIRIDIS[0], VIRIDIS[10]));
+        // The page reads shares back from colours: half a per cent too low or too high at most.
+        for level in 0..254 {
+            assert_ne!(viridis(level), viridis(level + 2), "level {level}");
+        }
+    }
+}
