@@ -1,4 +1,5 @@
 //! A deterministic simulator of swarms that drives the real protocol core.
+pub mod cli;
 pub mod digest;
 pub mod network;
 pub mod population;

@@ -1,0 +1,185 @@
+//! The command line: a plain parse, then the commands, one per file.
+//!
+//! Standard output carries the result alone; progress and errors go to standard error. Exit codes: 0 done; 1 the run failed, that is
+//! an `expect` rule does not hold, runs with the same seed differ, or a swarm without rules did not finish; 2 wrong usage or a wrong scenario;
+//! 130 interrupted.
+
+mod bench;
+mod progress;
+mod run;
+mod table;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The run failed.
+const FAILED: u8 = 1;
+/// Wrong usage, or a wrong scenario.
+const WRONG: u8 = 2;
+/// Ctrl+C.
+const INTERRUPTED: u8 = 130;
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Simulates BitTorrent swarms in virtual time, with the same protocol core that the real node runs.
+///
+/// The same scenario, seed and version give the same bytes in every file, on every machine.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_long_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    color: Colour,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sim run scenarios/5peers_mp4.json
+      five peers and a seeding tracker trade a file of 131 pieces;
+      see reports/5peers_mp4/report.html
+  sim run scenarios/flash_crowd.json --runs 5 --set groups.crowd.piece_selection=random
+      the same swarm with another strategy
+  sim bench scenarios/bench/w-ps-1000.json
+      how fast the simulator is
+
+Exit codes:
+  0    done
+  1    an `expect` rule does not hold; or two runs with the same seed differ; or, in a scenario
+       without rules, the swarm got stuck or reached a limit
+  2    wrong usage, or a wrong scenario: nothing is written
+  130  interrupted: the report says how far the runs had come";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate a scenario and write its report.
+    Run(run::Run),
+    /// Measure how fast the simulator is on a scenario.
+    Bench(bench::Bench),
+    /// Print the JSON Schema of scenario files.
+    Schema,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Human,
+    /// One JSON object: `summary.json`.
+    Json,
+}
+
+/// A scenario and what is changed of it.
+#[derive(Debug, clap::Args)]
+struct Source {
+    /// The scenario file.
+    scenario: PathBuf,
+    /// Seed of the first run; the others take the numbers that follow. Default: the scenario's.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Number of runs. Default: the scenario's.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
+    /// Replace a value of the scenario, such as `groups.peer.count=50` or `network.latency.one_way="20 ms"`.
+    /// May be given several times.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    overrides: Vec<String>,
+}
+
+impl Source {
+    /// The checked scenario. What is odd about it, but no error, is said on standard error.
+    fn load(&self) -> Result<crate::scenario::Scenario, crate::scenario::ScenarioError> {
+        let mut overrides = self.overrides.clone();
+        overrides.extend(self.seed.map(|seed| format!("seed={seed}")));
+        overrides.extend(self.runs.map(|runs| format!("runs={runs}")));
+        let scenario = crate::scenario::load(&self.scenario, &overrides)?;
+        for warning in crate::scenario::warnings(&scenario) {
+            tell(&format!("warning: {warning}"));
+        }
+        Ok(scenario)
+    }
+}
+
+/// Parses the command line, does what it says, and gives the exit code.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.color {
+        Colour::Auto => {}
+        Colour::Always => anstream::ColorChoice::Always.write_global(),
+        Colour::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let result = match arguments.command {
+        Command::Run(run) => run.execute(),
+        Command::Bench(bench) => bench.execute(),
+        Command::Schema => print(&crate::scenario::schema()).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+/// Writes a result to standard output. A reader that has gone away is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+/// Writes a line for people to standard error. When that is gone, nobody is there to be told.
+fn tell(text: &str) {
+    let _nobody_listens = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    if let Some(error) = error.downcast_ref::<crate::scenario::ScenarioError>() {
+        tell(&render(error));
+        ExitCode::from(WRONG)
+    } else {
+        tell(&format!("error: {error:#}"));
+        ExitCode::from(if error.is::<Usage>() { WRONG } else { FAILED })
+    }
+}
+
+/// The command line contradicts itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(&'static str);
+
+/// A scenario's error with its source frame.
+fn render(error: &crate::scenario::ScenarioError) -> String {
+    let coloured = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let theme =
+        if coloured { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+    let mut text = String::new();
+    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
+    match handler.render_report(&mut text, error) {
+        Ok(()) => text,
+        Err(_) => error.to_string(),
+    }
+}
+
+/// From here on Ctrl+C ends runs cleanly; a second one ends the program at once.
+fn listen_to_interrupts() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    })
+    .context("cannot listen to Ctrl+C")
+}
