@@ -1,0 +1,91 @@
+//! Results are the same bytes on every machine, in debug and in release builds: digests that are written down here.
+//!
+//! A change of the protocol or of the model moves them; then the tables in the documentation move, too. The test prints
+//! the new table.
+
+use std::path::{Path, PathBuf};
+
+use minibit_sim::report::{self, ReportInput};
+use minibit_sim::scenario::{self, Scenario, evaluate, resolved_json};
+use minibit_sim::world::{Controls, simulate, simulate_twice};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
+/// Scenarios and the digest of their first run. Of the benches, those that take no more than seconds in a debug build.
+const DIGESTS: [(&str, u64); 9] = [
+    ("5peers_mp4", 0xd04e_3c11_18b6_040b),
+    ("5peers_mp4_bittorrent", 0x40b9_e516_fe20_366e),
+    ("5peers_png", 0x58c5_b852_f28b_4110),
+    ("churn", 0x59a1_a969_a269_353d),
+    ("flash_crowd", 0x4cce_e075_1061_fa75),
+    ("free_riders", 0x0911_f979_6a92_cc1e),
+    ("seed_leaves", 0x07a7_fb3d_43ed_4850),
+    ("bench/w-ps-100", 0x4106_a7a6_4ccd_699b),
+    ("bench/w-sgb-100", 0x50b9_6c7e_8359_068d),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+fn load(name: &str) -> Scenario {
+    scenario::load(&folder().join(format!("{name}.json")), &[])
+        .unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)))
+}
+
+#[test]
+fn digests_are_those_that_are_written_down() {
+    let measured: Vec<u64> =
+        DIGESTS.par_iter().map(|(name, _)| simulate(&load(name), 0, Controls::default()).digest).collect();
+    let row = |((name, _), digest): (&(&str, u64), &u64)| {
+        let hex = format!("{digest:016x}").into_bytes();
+        let groups: Vec<_> = hex.chunks(4).map(String::from_utf8_lossy).collect();
+        format!("    (\"{name}\", 0x{}),\n", groups.join("_"))
+    };
+    let expected: Vec<u64> = DIGESTS.iter().map(|(_, digest)| *digest).collect();
+    let table: String = DIGESTS.iter().zip(&measured).map(row).collect();
+    assert!(measured == expected, "the digests are now\n{table}");
+}
+
+/// The table has every shipped scenario outside the benches.
+#[test]
+fn no_scenario_is_forgotten() {
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(name) = name.strip_suffix(".json").filter(|name| *name != "schema") {
+            assert!(DIGESTS.iter().any(|(pinned, _)| *pinned == name), "{name} has no digest here");
+        }
+    }
+}
+
+#[test]
+fn two_runs_side_by_side_never_part() {
+    for name in ["5peers_mp4", "seed_leaves"] {
+        let scenario = load(name);
+        let once = simulate(&scenario, 0, Controls::default());
+        let twice = simulate_twice(&scenario, 0, &Controls::default()).unwrap();
+        assert!(once == twice, "{name}: all results are equal, not only the digest");
+    }
+}
+
+#[test]
+fn reports_in_two_folders_have_the_same_bytes() {
+    let scenario = load("5peers_mp4_bittorrent");
+    let bytes = || {
+        let runs: Vec<_> = (0..2).map(|run| simulate(&scenario, run, Controls::default())).collect();
+        let verdicts = evaluate(&scenario.expect, &scenario, &runs);
+        let resolved = resolved_json(&scenario);
+        let input = ReportInput {
+            scenario: &scenario,
+            runs: &runs,
+            verdicts: &verdicts,
+            resolved: &resolved,
+            command: "sim run",
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let paths = report::write(dir.path(), &input).unwrap();
+        let named = |path: PathBuf| (path.file_name().unwrap().to_owned(), std::fs::read(&path).unwrap());
+        paths.into_iter().map(named).collect::<Vec<_>>()
+    };
+    let first = bytes();
+    assert!(first.len() > 10 && first == bytes());
+}
