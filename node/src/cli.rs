@@ -1,0 +1,110 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use minibit_core::geometry::BLOCK_LEN;
+use minibit_core::metainfo::MAX_PIECE_LEN;
+
+use crate::called_as;
+
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about = "Make torrent files and look into them",
+    long_about = "Make torrent files and look into them.\n\nThis is MiniBit's node, not Node.js.",
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a torrent file of a file or a directory
+    Create(Create),
+    /// Show what a torrent file says, after checking it
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// The file or directory to describe; it is read once and not changed
+    pub(crate) path: PathBuf,
+    /// The torrent file to write [default: PATH's name with .torrent after it, in the current directory]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// A tracker (http, https or udp); may be given again for others that are asked when the first ones fail
+    #[arg(short, long = "tracker", value_name = "URL", value_parser = tracker)]
+    pub(crate) trackers: Vec<String>,
+    /// Length of a piece, a power of two from 16 KiB to 512 MiB, such as "1 MiB" [default: at most 2048 pieces, each of
+    /// 16 KiB to 16 MiB]
+    #[arg(short = 'l', long, value_name = "SIZE", value_parser = piece_length)]
+    pub(crate) piece_length: Option<u32>,
+    /// Peers are to be had from the trackers alone (BEP 27)
+    #[arg(short, long, requires = "trackers")]
+    pub(crate) private: bool,
+    /// Replace the torrent file if there is one
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The torrent file
+    pub(crate) file: PathBuf,
+    /// One JSON object in place of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What was typed. Ends the program where that is help, the version or a mistake.
+pub(crate) fn parse() -> Command {
+    let name = called_as();
+    let command = Cli::command()
+        .after_help(format!(
+            "Examples:\n  {name} create movie.mp4\n  {name} create photos --tracker http://tracker.lan:6969/announce\n  \
+             {name} inspect movie.mp4.torrent"
+        ))
+        .after_long_help(format!(
+            "Examples:\n  {name} create movie.mp4\n  {name} create photos --tracker http://tracker.lan:6969/announce\n  \
+             {name} inspect --json movie.mp4.torrent\n\n\
+             Exit codes:\n  0  done\n  1  it could not be done, or a torrent file is not in order\n  \
+             2  it was asked for in a wrong way; nothing was touched"
+        ))
+        .mut_subcommand("create", |create| {
+            create.after_help(format!(
+                "Examples:\n  {name} create movie.mp4\n  {name} create photos -o /tmp/holiday.torrent -l \"1 MiB\"\n  \
+                 {name} create movie.mp4 --tracker udp://tracker.lan:6969 --private"
+            ))
+        })
+        .mut_subcommand("inspect", |inspect| {
+            inspect.after_help(format!(
+                "Examples:\n  {name} inspect movie.mp4.torrent\n  {name} inspect --json movie.mp4.torrent"
+            ))
+        })
+        .bin_name(name);
+    let matches = command.get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
+}
+
+fn tracker(text: &str) -> Result<String, String> {
+    let host = ["http://", "https://", "udp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() && !host.starts_with('/') && !text.contains(char::is_whitespace) => {
+            Ok(text.into())
+        }
+        _ => Err("expected a URL such as http://HOST:PORT/announce or udp://HOST:PORT".into()),
+    }
+}
+
+fn piece_length(text: &str) -> Result<u32, String> {
+    let size = text.parse::<ByteSize>().map_err(|_| "expected a size such as \"1 MiB\" or 1048576")?.as_u64();
+    let fits = size.is_power_of_two() && (BLOCK_LEN.into()..=MAX_PIECE_LEN.into()).contains(&size);
+    let len = u32::try_from(size).ok().filter(|_| fits);
+    len.ok_or_else(|| format!("{size} bytes are no power of two from 16 KiB to 512 MiB"))
+}

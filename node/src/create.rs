@@ -1,0 +1,121 @@
+//! `node create`: a torrent file of a file or a directory.
+//!
+//! The same content gives the same bytes, on every machine and at any time: files are in the order of their paths, and no date
+//! is written. The torrent file appears under its name only when it is whole.
+
+mod content;
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use minibit_core::metainfo::{Metainfo, PieceHasher};
+
+use self::content::Content;
+use crate::cli::Create;
+use crate::failure::Failure;
+use crate::{called_as, show};
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 1 << 20;
+
+pub(crate) fn run(options: &Create) -> Result<(), Failure> {
+    let content = Content::find(&options.path)?;
+    let output = options.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.torrent", content.name)));
+    refuse_to_overwrite(&output, options)?;
+    let metainfo = describe(&content, options)?;
+    write(&output, &metainfo.to_bytes(), options)?;
+
+    let geometry = metainfo.geometry();
+    writeln!(
+        io::stderr(),
+        "{}: {} in {}, {} of {}\ninfo-hash {}",
+        show::harmless(metainfo.name()),
+        show::size(geometry.len()),
+        show::count(metainfo.files().len(), "file"),
+        show::count(geometry.piece_count() as usize, "piece"),
+        show::size(geometry.nominal_piece_len().into()),
+        metainfo.info_hash().to_hex(),
+    )?;
+    writeln!(io::stdout(), "{}", output.display())?;
+    Ok(())
+}
+
+/// Hashes everything.
+fn describe(content: &Content, options: &Create) -> Result<Metainfo, Failure> {
+    let program = concat!("MiniBit ", env!("CARGO_PKG_VERSION"));
+    let mut builder = content.builder().private(options.private).created_by(program);
+    for tracker in &options.trackers {
+        builder = builder.tier([tracker]);
+    }
+    if let Some(len) = options.piece_length {
+        builder = builder.piece_len(len);
+    }
+    let cannot = || format!("cannot make a torrent of {}", options.path.display());
+    let mut hasher = PieceHasher::new(builder.geometry().with_context(cannot)?);
+    let mut buffer = vec![0; BUFFER];
+    for (path, len) in &content.files {
+        hash_file(path, *len, &mut buffer, &mut hasher)?;
+    }
+    let pieces = hasher.finish().with_context(cannot)?;
+    Ok(builder.build(&pieces).with_context(cannot)?)
+}
+
+/// A file that has grown or shrunk since it was found is an error of its own: two that changed by as much in opposite
+/// directions would not show in the total.
+fn hash_file(path: &Path, len: u64, buffer: &mut [u8], hasher: &mut PieceHasher) -> Result<(), Failure> {
+    let cannot_read = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(cannot_read)?;
+    let mut left = len;
+    loop {
+        let read = match file.read(buffer) {
+            Ok(0) if left == 0 => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(anyhow!(error).context(cannot_read()).into()),
+        };
+        left = match left.checked_sub(read as u64) {
+            Some(left) if read > 0 => left,
+            _ => return Err(anyhow!("{} has changed while it was read", path.display()).into()),
+        };
+        hasher.update(&buffer[..read])?;
+    }
+}
+
+/// Before hours of hashing, and not after.
+fn refuse_to_overwrite(output: &Path, options: &Create) -> Result<(), Failure> {
+    if options.force
+        || !output.try_exists().with_context(|| format!("cannot look at {}", output.display()))?
+    {
+        return Ok(());
+    }
+    Err(exists(output))
+}
+
+fn exists(output: &Path) -> Failure {
+    Failure::usage(anyhow!("{} exists", output.display()))
+        .hint(format!("{} create --force replaces it; -o FILE takes another name", called_as()))
+}
+
+/// Writes the file under another name beside its place, then gives it its own: nobody sees a half of it.
+fn write(output: &Path, bytes: &[u8], options: &Create) -> Result<(), Failure> {
+    let cannot_write = || format!("cannot write {}", output.display());
+    let directory = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".minibit-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As for any new file: what the umask leaves. Temporary files are private otherwise.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(directory).with_context(cannot_write)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).with_context(cannot_write)?;
+    let written = if options.force { file.persist(output) } else { file.persist_noclobber(output) };
+    match written {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(exists(output)),
+        Err(error) => Err(anyhow!(error.error).context(cannot_write()).into()),
+    }
+}

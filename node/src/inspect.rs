@@ -1,0 +1,80 @@
+//! `node inspect`: what a torrent file says.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+
+use anyhow::Context as _;
+use minibit_core::metainfo::{MAX_LEN, Metainfo};
+use serde_json::json;
+
+use crate::cli::Inspect;
+use crate::failure::Failure;
+use crate::show;
+
+pub(crate) fn run(options: &Inspect) -> Result<(), Failure> {
+    let shown = options.file.display();
+    let file =
+        File::open(&options.file).with_context(|| format!("cannot open {shown}")).map_err(Failure::usage)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed is enough to be told so.
+    let read = file.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes);
+    read.with_context(|| format!("cannot read {shown}"))?;
+    let metainfo = Metainfo::parse(&bytes).with_context(|| format!("{shown} is not a sound torrent file"))?;
+    let mut out = io::stdout().lock();
+    if options.json { machine(&metainfo, &mut out) } else { human(&metainfo, &mut out) }
+}
+
+fn human(metainfo: &Metainfo, out: &mut impl Write) -> Result<(), Failure> {
+    let geometry = metainfo.geometry();
+    writeln!(out, "name       {}", show::harmless(metainfo.name()))?;
+    writeln!(out, "info-hash  {}", metainfo.info_hash().to_hex())?;
+    writeln!(out, "length     {} ({})", geometry.len(), show::size(geometry.len()))?;
+    let piece_len = show::size(geometry.nominal_piece_len().into());
+    writeln!(out, "pieces     {} of {piece_len}", geometry.piece_count())?;
+    writeln!(out, "private    {}", if metainfo.is_private() { "yes" } else { "no" })?;
+    for (tier, urls) in metainfo.trackers().iter().enumerate() {
+        for url in urls {
+            writeln!(out, "tracker    {}: {}", tier + 1, show::harmless(url))?;
+        }
+    }
+    if let Some(program) = metainfo.created_by() {
+        writeln!(out, "made by    {}", show::harmless(program))?;
+    }
+    if let Some(comment) = metainfo.comment() {
+        writeln!(out, "comment    {}", show::harmless(comment))?;
+    }
+    if metainfo.directory().is_some() {
+        writeln!(out, "files      {}", metainfo.files().len())?;
+        for file in metainfo.files().iter().filter(|file| !file.padding) {
+            writeln!(out, "{:>14}  {}", file.len, show::harmless(&file.path.join("/")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Keys are added, never changed; `schema` is counted up when that cannot be helped.
+fn machine(metainfo: &Metainfo, out: &mut impl Write) -> Result<(), Failure> {
+    let geometry = metainfo.geometry();
+    let files: Vec<_> = metainfo
+        .files()
+        .iter()
+        .map(|file| json!({ "path": file.path, "length": file.len, "padding": file.padding }))
+        .collect();
+    let value = json!({
+        "schema": 1,
+        "name": metainfo.name(),
+        "info_hash": metainfo.info_hash().to_hex(),
+        "length": geometry.len(),
+        "piece_length": geometry.nominal_piece_len(),
+        "pieces": geometry.piece_count(),
+        "private": metainfo.is_private(),
+        "trackers": metainfo.trackers(),
+        "created_by": metainfo.created_by(),
+        "creation_date": metainfo.creation_date(),
+        "comment": metainfo.comment(),
+        "directory": metainfo.directory(),
+        "files": files,
+    });
+    writeln!(out, "{value:#}")?;
+    Ok(())
+}
