@@ -10,8 +10,8 @@ use minibit_sim::scenario::{self, Scenario, evaluate, resolved_json};
 use minibit_sim::world::{Controls, simulate, simulate_twice};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
-/// Scenarios and the digest of their first run. Of the benches, those that take no more than seconds in a debug build.
-const DIGESTS: [(&str, u64); 9] = [
+/// The shipped scenarios and the digest of their first run.
+const DIGESTS: [(&str, u64); 12] = [
     ("5peers_mp4", 0xd04e_3c11_18b6_040b),
     ("5peers_mp4_bittorrent", 0x40b9_e516_fe20_366e),
     ("5peers_png", 0x58c5_b852_f28b_4110),
@@ -20,7 +20,10 @@ const DIGESTS: [(&str, u64); 9] = [
     ("free_riders", 0x0911_f979_6a92_cc1e),
     ("seed_leaves", 0x07a7_fb3d_43ed_4850),
     ("bench/w-ps-100", 0x4106_a7a6_4ccd_699b),
+    ("bench/w-ps-1000", 0x9429_0501_1d69_6f60),
+    ("bench/w-ps-300", 0xf66b_6195_7235_0e58),
     ("bench/w-sgb-100", 0x50b9_6c7e_8359_068d),
+    ("bench/w-sgb-300", 0x5ce5_6a13_e957_94bb),
 ];
 
 fn folder() -> PathBuf {
@@ -46,13 +49,16 @@ fn digests_are_those_that_are_written_down() {
     assert!(measured == expected, "the digests are now\n{table}");
 }
 
-/// The table has every shipped scenario outside the benches.
+/// The table has every shipped scenario.
 #[test]
 fn no_scenario_is_forgotten() {
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if let Some(name) = name.strip_suffix(".json").filter(|name| *name != "schema") {
-            assert!(DIGESTS.iter().any(|(pinned, _)| *pinned == name), "{name} has no digest here");
+    for prefix in ["", "bench/"] {
+        for entry in std::fs::read_dir(folder().join(prefix)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if let Some(name) = name.strip_suffix(".json").filter(|name| *name != "schema") {
+                let name = format!("{prefix}{name}");
+                assert!(DIGESTS.iter().any(|(pinned, _)| *pinned == name), "{name} has no digest here");
+            }
         }
     }
 }
