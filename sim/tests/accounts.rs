@@ -184,3 +184,17 @@ fn messages_are_counted_until_completion_where_the_profile_says_so() {
     assert!(first.messages_sent < total(first));
     assert_eq!(until.peers[5].messages_sent, total(&until.peers[5]));
 }
+
+/// The seeding tracker answers each announce that it receives, and both are in its row.
+#[test]
+fn the_seeding_tracker_counts_announces_in_both_directions() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let scenario = scenario::load(&folder.join("5peers_png.json"), &[]).unwrap();
+    let run = run(&scenario);
+    let (tracker, peers) = run.peers.split_last().unwrap();
+    assert_eq!(tracker.group, None);
+    let announced: u64 = peers.iter().map(|peer| peer.sent[ANNOUNCE].count).sum();
+    let received = tracker.received[ANNOUNCE].count;
+    assert!(received >= 5 && received <= announced, "{received} of {announced}");
+    assert_eq!(tracker.sent[ANNOUNCE_RESPONSE].count, received);
+}

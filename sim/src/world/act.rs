@@ -6,7 +6,7 @@ use minibit_core::wire::encoded_len;
 use minibit_core::{BlockRef, BlockSpan, ConnId, Event as CoreEvent, Input, Instant, Message, Output};
 
 use crate::network::FlowId;
-use crate::results::{ANNOUNCE, ANNOUNCE_RESPONSE};
+use crate::results::ANNOUNCE_RESPONSE;
 use crate::world::{Event, Packet, World};
 
 impl World<'_> {
@@ -60,13 +60,8 @@ impl World<'_> {
         let bytes = encoded_len(participant.plan.config.encoding, &message);
         let kind = message.kind() as usize;
         self.digest.add(self.now, u64::from(peer) << 40 | (kind as u64) << 32 | bytes);
-        let tally = &mut participant.sent[kind];
-        tally.count += 1;
-        tally.bytes += bytes;
-        participant.messages_sent += 1;
-        participant.wire_up += bytes;
-        self.timeline.messages += 1;
         let flow = participant.flow(to.slot());
+        self.count_sent(peer, kind, bytes);
         if self.trace.is_some() {
             self.trace_send(peer, flow, &message);
         }
@@ -190,15 +185,15 @@ impl World<'_> {
         }
     }
 
-    /// Counts a message to or from the tracker.
-    pub(super) fn count_announce(&mut self, peer: u32, bytes: u64) {
+    /// Counts a message that a participant sends.
+    pub(super) fn count_sent(&mut self, peer: u32, kind: usize, bytes: u64) {
         let participant = &mut self.participants[peer as usize];
-        participant.sent[ANNOUNCE].count += 1;
-        participant.sent[ANNOUNCE].bytes += bytes;
+        let tally = &mut participant.sent[kind];
+        tally.count += 1;
+        tally.bytes += bytes;
         participant.messages_sent += 1;
         participant.wire_up += bytes;
         self.timeline.messages += 1;
-        self.digest.add(self.now, u64::from(peer) << 40 | (ANNOUNCE as u64) << 32 | bytes);
     }
 }
 

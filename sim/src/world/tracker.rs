@@ -7,7 +7,7 @@ use minibit_core::tracker::{Announcer, Tracker, TrackerConfig};
 use minibit_core::{Instant, PeerId, Seed};
 
 use crate::network::{FlowId, HostId, Network};
-use crate::results::ANNOUNCE_RESPONSE;
+use crate::results::{ANNOUNCE, ANNOUNCE_RESPONSE};
 use crate::scenario;
 use crate::world::connect::End;
 use crate::world::{Event, Packet, World};
@@ -80,13 +80,18 @@ impl World<'_> {
         if let Some(trace) = &mut self.trace {
             trace.announce(self.now, &self.participants[peer as usize].plan.name, &request);
         }
-        self.count_announce(peer, bytes);
+        self.count_sent(peer, ANNOUNCE, bytes);
+        self.digest.add(self.now, u64::from(peer) << 40 | (ANNOUNCE as u64) << 32 | bytes);
         self.transmit(flow, Packet::Announce(request), u32::try_from(bytes).expect("a constant"), 0);
     }
 
     /// An announce has arrived at the tracker.
-    pub(super) fn on_announce(&mut self, flow: FlowId, request: &AnnounceRequest, _bytes: u32) {
+    pub(super) fn on_announce(&mut self, flow: FlowId, request: &AnnounceRequest, bytes: u32) {
         let peer = self.ends[flow.index()].peer;
+        let seed = self.tracker_seed();
+        if let Some(seed) = seed {
+            self.count_received(seed, ANNOUNCE, bytes);
+        }
         let Some(response) = self.register(peer, request) else { return };
         if request.event == AnnounceEvent::Stopped {
             return;
@@ -96,14 +101,10 @@ impl World<'_> {
             Encoding::Bep3 => ANSWER + ANSWER_PEER * peers,
             Encoding::Json => JSON_ANSWER + JSON_PEER * peers,
         };
-        if let Some(seed) = self.tracker_seed() {
-            let tally = &mut self.participants[seed].sent[ANNOUNCE_RESPONSE];
-            tally.count += 1;
-            tally.bytes += bytes;
-            self.participants[seed].messages_sent += 1;
-            self.participants[seed].wire_up += bytes;
+        match seed {
+            Some(seed) => self.count_sent(seed, ANNOUNCE_RESPONSE, bytes),
+            None => self.timeline.messages += 1,
         }
-        self.timeline.messages += 1;
         let bytes = u32::try_from(bytes).expect("answers are bounded");
         self.transmit(flow.reverse(), Packet::Response(Box::new(response)), bytes, 0);
     }
@@ -139,7 +140,7 @@ impl World<'_> {
                 left: 0,
                 numwant: 0,
             };
-            self.register(u32::try_from(seed).expect("peers are numbered by u32"), &still_here);
+            self.register(seed, &still_here);
         }
         if let Some(host) = &mut self.tracker {
             host.sweep_at = Instant::MAX;
@@ -149,8 +150,9 @@ impl World<'_> {
     }
 
     /// The participant that is the seeding tracker.
-    pub(super) fn tracker_seed(&self) -> Option<usize> {
+    pub(super) fn tracker_seed(&self) -> Option<u32> {
         let last = self.participants.len().checked_sub(1)?;
-        self.participants[last].plan.group.is_none().then_some(last)
+        let seeds = self.participants[last].plan.group.is_none();
+        seeds.then(|| u32::try_from(last).expect("peers are numbered by u32"))
     }
 }
