@@ -1,0 +1,79 @@
+//! A peer in the hands of a test: it says and hears single messages.
+
+use std::io::{self, Read as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use minibit_core::config::Encoding;
+use minibit_core::message::Handshake;
+use minibit_core::metainfo::Metainfo;
+use minibit_core::wire::{self, Decoder, Limits};
+use minibit_core::{Geometry, InfoHash, Message, PeerId};
+
+/// A connection that speaks BEP 3 in both directions.
+pub(crate) struct Peer {
+    stream: TcpStream,
+    decoder: Decoder,
+    buffer: BytesMut,
+}
+
+impl Peer {
+    /// Takes a connection over, before the handshakes.
+    pub(crate) fn new(stream: TcpStream, geometry: &Geometry) -> Self {
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let decoder = Decoder::new(Encoding::Bep3, true, Limits::of(geometry));
+        Self { stream, decoder, buffer: BytesMut::new() }
+    }
+
+    /// Connects and shakes hands.
+    pub(crate) fn connect(to: SocketAddr, metainfo: &Metainfo, id: u8) -> io::Result<Self> {
+        let mut peer = Self::new(TcpStream::connect(to)?, &metainfo.geometry());
+        peer.say(&handshake(metainfo.info_hash(), id))?;
+        match peer.hear()? {
+            Message::Handshake(_) => Ok(peer),
+            other => Err(io::Error::other(format!("{other:?} in place of a handshake"))),
+        }
+    }
+
+    /// A second handle: one thread hears, another one says.
+    pub(crate) fn voice(&self) -> TcpStream {
+        self.stream.try_clone().unwrap()
+    }
+
+    pub(crate) fn say(&mut self, message: &Message<Bytes>) -> io::Result<()> {
+        say(&mut self.stream, message)
+    }
+
+    /// The next message.
+    pub(crate) fn hear(&mut self) -> io::Result<Message<Bytes>> {
+        loop {
+            match self.decoder.decode(&mut self.buffer) {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => {}
+                Err(error) if error.is_unknown_message() => continue,
+                Err(error) => return Err(io::Error::other(error)),
+            }
+            let mut chunk = [0; 1 << 14];
+            let len = self.stream.read(&mut chunk)?;
+            if len == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.buffer.extend_from_slice(&chunk[..len]);
+        }
+    }
+}
+
+/// Sends a message.
+pub(crate) fn say(mut stream: impl io::Write, message: &Message<Bytes>) -> io::Result<()> {
+    let mut bytes = BytesMut::new();
+    wire::encode(Encoding::Bep3, message, &mut bytes);
+    stream.write_all(&bytes)
+}
+
+/// A handshake with the fast extension.
+pub(crate) fn handshake(info_hash: InfoHash, id: u8) -> Message<Bytes> {
+    let handshake = Handshake { info_hash, peer_id: PeerId([id; 20]), fast: true, extended: false };
+    Message::Handshake(Box::new(handshake))
+}
