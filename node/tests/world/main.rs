@@ -12,6 +12,7 @@ mod support {
     pub(crate) mod running;
 }
 
+mod hostile;
 mod interop;
 mod lan;
 mod resume;

@@ -1,0 +1,195 @@
+//! Peers that mean harm. Whatever they send, others are served: a connection that was open before is not cut off, and somebody
+//! new gets a block within seconds. Memory stays bounded.
+//!
+//! Read BEP 3, *peer protocol*, BEP 6 and BEP 10 first: every attack breaks a sentence of them, or leans on a time-out.
+
+mod attacks;
+
+use std::fs;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use minibit_core::metainfo::Metainfo;
+use minibit_core::{BlockSpan, Message};
+use tempfile::TempDir;
+
+use crate::support::content;
+use crate::support::peer::{self, Peer};
+use crate::support::running::{Running, until};
+
+/// Somebody who comes after an attack has a block after so much time.
+const SERVED_WITHIN: Duration = Duration::from_secs(5);
+/// Anonymous memory that all attacks together may leave behind.
+const LEFT_BEHIND: u64 = 32 << 20;
+const LEN: usize = (4 << 20) + 777;
+const BLOCK: u32 = 16 << 10;
+
+struct Victim {
+    process: Running,
+    addr: SocketAddr,
+    metainfo: Metainfo,
+    torrent: PathBuf,
+    content: Vec<u8>,
+    place: TempDir,
+}
+
+impl Victim {
+    fn prepare() -> (TempDir, PathBuf, Metainfo, Vec<u8>) {
+        let place = TempDir::new().unwrap();
+        let content = content::bytes(13, LEN);
+        content::write(&place.path().join("origin/movie.mp4"), &content);
+        let torrent = place.path().join("it.torrent");
+        let made = node()
+            .arg("create")
+            .arg(place.path().join("origin/movie.mp4"))
+            .arg("-o")
+            .arg(&torrent)
+            .args(["-l", "64 KiB"])
+            .status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let metainfo = Metainfo::parse(&fs::read(&torrent).unwrap()).unwrap();
+        (place, torrent, metainfo, content)
+    }
+
+    /// A seeder with everything.
+    fn seeder() -> Self {
+        let (place, torrent, metainfo, content) = Self::prepare();
+        let addr = free_addr();
+        let mut command = node();
+        command.arg("seed").arg(&torrent).arg("--dir").arg(place.path().join("origin"));
+        command.args(["--no-lan", "--listen", "127.0.0.1", "--port", &addr.port().to_string()]);
+        let process = Running::start(&mut command);
+        until("it listens", Duration::from_secs(10), || TcpStream::connect(addr).is_ok());
+        Self { process, addr, metainfo, torrent, content, place }
+    }
+
+    fn connect(&self, id: u8) -> Peer {
+        Peer::connect(self.addr, &self.metainfo, id).expect("an honest peer is let in")
+    }
+
+    /// Asks for a block, and gets the right one.
+    fn fetch(&self, peer: &mut Peer, index: u32) {
+        let begun = Instant::now();
+        peer.say(&Message::Interested).unwrap();
+        let span = BlockSpan { index, begin: BLOCK, length: BLOCK };
+        let mut asked = false;
+        loop {
+            match peer.hear().expect("an honest connection is kept") {
+                Message::Unchoke if !asked => {
+                    peer.say(&Message::Request(span)).unwrap();
+                    asked = true;
+                }
+                Message::Piece { index: got, begin, data } => {
+                    assert_eq!((got, begin), (index, BLOCK));
+                    let from = (index * (64 << 10) + BLOCK) as usize;
+                    assert!(data[..] == self.content[from..from + BLOCK as usize], "other bytes came");
+                    break;
+                }
+                _ => {}
+            }
+            assert!(begun.elapsed() < SERVED_WITHIN, "not served in time");
+        }
+        peer.say(&Message::NotInterested).unwrap();
+    }
+
+    fn anonymous_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("Linux tells");
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+}
+
+fn node() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+    command.env_remove("MINIBIT_TRACKER").stdin(Stdio::null()).stdout(Stdio::null());
+    if std::env::var_os("WORLD_VERBOSE").is_none() {
+        command.stderr(Stdio::null());
+    }
+    command
+}
+
+fn free_addr() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn a_seeder_serves_on() {
+    let mut victim = Victim::seeder();
+    let mut friend = victim.connect(b'f');
+    victim.fetch(&mut friend, 0);
+    let before = victim.anonymous_memory();
+    for (number, (name, attack)) in attacks::ON_ANYONE.iter().enumerate() {
+        eprintln!("{name}");
+        let kept = attack(victim.addr, &victim.metainfo);
+        let index = u32::try_from(number).unwrap() % 60;
+        assert!(victim.process.ended().is_none(), "{name}: the seeder is dead");
+        victim.fetch(&mut victim.connect(b'p'), index);
+        victim.fetch(&mut friend, index);
+        drop(kept);
+    }
+    let after = victim.anonymous_memory();
+    assert!(after <= before + LEFT_BEHIND, "{} KiB more memory", (after - before) >> 10);
+}
+
+/// A leecher that is lied to gets everything from the only honest peer.
+#[test]
+fn a_leecher_finishes() {
+    for (name, attack) in attacks::AS_A_SEEDER {
+        eprintln!("{name}");
+        let honest = Victim::seeder();
+        let liar = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = liar.local_addr().unwrap();
+        let metainfo = honest.metainfo.clone();
+        thread::spawn(move || {
+            for stream in liar.incoming() {
+                let metainfo = metainfo.clone();
+                thread::spawn(move || {
+                    let mut peer = Peer::new(stream?, &metainfo.geometry());
+                    peer.hear()?;
+                    peer.say(&peer::handshake(metainfo.info_hash(), b'l'))?;
+                    attack(&mut peer, &metainfo)
+                });
+            }
+        });
+        let copy = honest.place.path().join("copy");
+        fs::create_dir_all(&copy).unwrap();
+        let mut command = node();
+        command.arg("get").arg(&honest.torrent).arg("-o").arg(&copy).args([
+            "--no-lan",
+            "--listen",
+            "127.0.0.1",
+        ]);
+        command.args(["--peer", &addr.to_string(), "--peer", &honest.addr.to_string()]);
+        let mut leecher = Running::start(&mut command);
+        assert!(leecher.wait(Duration::from_mins(1)).success(), "{name}: the leecher gave up");
+        assert!(
+            content::equal(&honest.place.path().join("origin/movie.mp4"), &copy.join("movie.mp4")),
+            "{name}"
+        );
+    }
+}
+
+/// Reads until the other side closes, for at most `at_most`. Did it close?
+fn closes(stream: &mut TcpStream, at_most: Duration) -> bool {
+    let until = Instant::now() + at_most;
+    let mut chunk = [0; 4096];
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        stream.set_read_timeout(Some(left)).unwrap();
+        match stream.read(&mut chunk) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+    false
+}
+
+/// A block of zeroes.
+fn zeroes(span: BlockSpan) -> Message<Bytes> {
+    Message::Piece { index: span.index, begin: span.begin, data: vec![0; span.length as usize].into() }
+}
