@@ -12,7 +12,7 @@ use minibit_core::metainfo::MAX_PIECE_LEN;
 
 use crate::called_as;
 
-pub(crate) use transfer::{Get, Seed};
+pub(crate) use transfer::{Get, Network, Seed};
 
 #[derive(Debug, Parser)]
 #[command(

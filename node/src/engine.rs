@@ -31,7 +31,6 @@ use tokio::time::Sleep;
 
 use self::event::{Arrival, Event, SwarmId};
 use self::link::{Opened, Shared};
-use self::status::Phase;
 use self::swarm::{Parts, Swarm};
 use crate::clock::Clock;
 use crate::limits::{EVENTS, EVENTS_AT_ONCE};
@@ -39,13 +38,15 @@ use crate::storage::Storage;
 
 pub(crate) use self::listener::{Listener, Opening, Visitor};
 pub(crate) use self::rate::Limiter;
-pub(crate) use self::status::{Phase as TransferPhase, Status};
+pub(crate) use self::status::{Phase, Status};
 
 /// What the user has chosen for all torrents.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     /// Our own address to dial from.
     pub(crate) dial_from: Option<IpAddr>,
+    /// The port that others reach us at.
+    pub(crate) port: u16,
     pub(crate) down: Option<Arc<Limiter>>,
     pub(crate) up: Option<Arc<Limiter>>,
 }
@@ -64,7 +65,7 @@ pub(crate) struct NewTorrent {
 /// What the rest of the program wants of the engine.
 #[derive(Debug)]
 enum Order {
-    Add(Box<NewTorrent>, oneshot::Sender<watch::Receiver<Status>>),
+    Add(Box<NewTorrent>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     AddPeers(InfoHash, Vec<SocketAddr>),
     Stop,
 }
@@ -77,11 +78,15 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Takes part in a torrent; `None` when the engine has ended.
-    pub(crate) async fn add(&self, torrent: NewTorrent) -> Option<watch::Receiver<Status>> {
+    /// Takes part in a torrent.
+    ///
+    /// # Errors
+    /// When the system has no threads for its disk, or the engine has ended.
+    pub(crate) async fn add(&self, torrent: NewTorrent) -> io::Result<watch::Receiver<Status>> {
         let (answer, status) = oneshot::channel();
-        self.orders.send(Order::Add(Box::new(torrent), answer)).await.ok()?;
-        status.await.ok()
+        // Where the engine has ended the answer does not come.
+        let _ = self.orders.send(Order::Add(Box::new(torrent), answer)).await;
+        status.await.map_err(io::Error::other)?
     }
 
     /// Peers of a torrent that were heard of.
@@ -256,26 +261,30 @@ impl Engine {
         }
     }
 
-    fn add(&mut self, now: Instant, new: NewTorrent) -> watch::Receiver<Status> {
+    fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
         let NewTorrent { metainfo, config, storage, have, peers } = new;
         let identity = Identity { info_hash: metainfo.info_hash(), peer_id: self.peer_id, stream: 0 };
-        let seed = Seed::from_bytes(random().unwrap_or([0; 32]));
+        let seed = Seed::from_bytes(random()?);
+        let complete = have.is_full();
         let torrent = Torrent::new(config, metainfo.geometry(), identity, have, now, seed);
         let (done_in, done) = mpsc::unbounded_channel();
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
             metainfo,
             torrent,
-            disk: storage.start(done_in),
+            disk: storage.start(done_in)?,
             done,
             dial_from: self.options.dial_from,
             shared: self.shared.clone(),
         });
         swarm.input(now, Input::Command(Command::AddPeers(peers)));
         swarm.input(now, Input::Command(Command::Start));
+        if complete {
+            swarm.finish();
+        }
         let status = swarm.status();
         self.swarms.push(swarm);
-        status
+        Ok(status)
     }
 
     /// Hands gathered work over, and sets the timer.

@@ -1,4 +1,4 @@
-//! `node`: the command line for torrent files. It makes them and looks into them; it does not move files yet.
+//! `node`: a peer of real swarms, and the command line for torrent files.
 //!
 //! Arguments are parsed in [`cli`]; each command is a file of its own, which writes its result to standard output and what it
 //! has to say about it to standard error; [`failure`] says what the exit codes mean.
@@ -10,11 +10,13 @@ mod engine;
 mod failure;
 mod get;
 mod inspect;
+mod interrupt;
 mod limits;
 mod nodejs;
+mod progress;
 mod seed;
+mod session;
 mod show;
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine that drives it is on its way"))]
 mod storage;
 
 use std::io::{self, Write as _};

@@ -1,51 +1,94 @@
 //! `node seed`: offer files, and keep offering them.
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use minibit_core::metainfo::Metainfo;
 
 use crate::cli::Seed;
-use crate::clock::Clock;
-use crate::engine::{Engine, NewTorrent};
+use crate::engine::NewTorrent;
 use crate::failure::Failure;
-use crate::storage;
+use crate::get;
+use crate::session::{self, Session};
+use crate::storage::Mode;
+use crate::{called_as, create, show};
 
 pub(crate) fn run(options: &Seed) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(seed(options))
+    session::run(seed(options))
 }
 
 async fn seed(options: &Seed) -> Result<(), Failure> {
-    let clock = Clock::start();
-    let listener = crate::engine::Listener::bind(options.network.listen, options.network.port)
-        .context("cannot listen")?;
-    let port = listener.local_addr()?.port();
-    let (engine, handle) = Engine::new(
-        clock,
-        crate::engine::Options { dial_from: options.network.listen, ..Default::default() },
-    )?;
-    let running = tokio::spawn(engine.run());
-    let door = handle.clone();
-    tokio::spawn(listener.run(move |visitor| door.arrived(visitor)));
+    let session = Session::start(&options.network)?;
+    let mut interrupt = session.interrupt.clone();
+    let ended = tokio::select! {
+        ended = offer_all(options, &session) => ended,
+        () = interrupt.asked() => Ok(()),
+    };
+    session.stop().await;
+    ended
+}
+
+/// Offers everything and then waits for ever.
+async fn offer_all(options: &Seed, session: &Session) -> Result<(), Failure> {
     for path in &options.paths {
-        let metainfo = Arc::new(Metainfo::parse(&std::fs::read(path)?)?);
-        let opened = storage::open(&metainfo, Path::new("."), storage::Mode::Seed, &mut |_, _| {})?;
-        let mut config = options.choices.config();
-        config.announcing = None;
-        handle
-            .add(NewTorrent {
-                metainfo,
-                config,
-                storage: opened.storage,
-                have: opened.have,
-                peers: options.network.peers.clone(),
-            })
-            .await;
+        let (metainfo, content) = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || what_is(&path)
+        })
+        .await
+        .context("hashing has crashed")??;
+        offer(options, session, metainfo, content).await?;
     }
-    writeln!(io::stderr(), "seeding on port {port}")?;
-    running.await?;
+    if !options.network.quiet {
+        writeln!(io::stderr(), "seeding on port {}; Ctrl+C ends it", session.port)?;
+    }
+    std::future::pending().await
+}
+
+/// The metainfo of a file or directory, or of what a torrent file in the current directory describes; and where its content is.
+fn what_is(path: &Path) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
+    if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
+        let metainfo = get::read(path)?;
+        let beside = path.parent().unwrap_or(Path::new("")).join(metainfo.name());
+        return Ok((Arc::new(metainfo), beside));
+    }
+    Ok((Arc::new(create::metainfo_of(path)?), path.into()))
+}
+
+async fn offer(
+    options: &Seed,
+    session: &Session,
+    metainfo: Arc<Metainfo>,
+    content: PathBuf,
+) -> Result<(), Failure> {
+    let opened = get::open(Arc::clone(&metainfo), content.clone(), Mode::Seed, options.network.quiet).await?;
+    if opened.have.is_empty() {
+        let error = anyhow!("nothing in {} is what the torrent says", content.display());
+        return Err(error.into());
+    }
+    let complete = opened.have.is_full();
+    let mut config = options.choices.config();
+    config.announcing = None;
+    let torrent = NewTorrent {
+        metainfo: Arc::clone(&metainfo),
+        config,
+        storage: opened.storage,
+        have: opened.have,
+        peers: options.network.peers.clone(),
+    };
+    session.engine.add(torrent).await.context("cannot start")?;
+    if !options.network.quiet {
+        let name = show::harmless(metainfo.name());
+        let note = if complete { "" } else { ", not all of it right" };
+        writeln!(
+            io::stderr(),
+            "{name}: {}{note}, info-hash {}\nothers get it with: {} get {name}",
+            show::size(metainfo.geometry().len()),
+            metainfo.info_hash().to_hex(),
+            called_as(),
+        )?;
+    }
     Ok(())
 }

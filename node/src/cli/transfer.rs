@@ -38,6 +38,9 @@ pub(crate) struct Get {
     /// Give up when it is not complete after so long, such as "30s"
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
+    /// One JSON object in place of the path at the end
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) network: Network,
     #[command(flatten)]

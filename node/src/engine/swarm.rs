@@ -242,16 +242,23 @@ impl Swarm {
 
     fn note(&mut self, event: &CoreEvent<SocketAddr>) {
         match event {
-            CoreEvent::Completed => {
-                let (swarm, disk, events) = (self.id, Arc::clone(&self.disk), self.shared.events.clone());
-                tokio::spawn(async move {
-                    let result = disk.finish().await;
-                    let _ = events.send(Event::Finished { swarm, result }).await;
-                });
+            CoreEvent::Completed => self.finish(),
+            CoreEvent::DiskFailed => {
+                let why = self.disk.last_error().unwrap_or_else(|| "the disk has failed".into());
+                self.seen.phase = Phase::DiskFailed(why);
+                self.told_at = Instant::ZERO;
             }
-            CoreEvent::DiskFailed => self.seen.phase = Phase::DiskFailed("the disk has failed".into()),
             _ => {}
         }
+    }
+
+    /// Everything is here: has the disk give it its final name.
+    pub(crate) fn finish(&self) {
+        let (swarm, disk, events) = (self.id, Arc::clone(&self.disk), self.shared.events.clone());
+        tokio::spawn(async move {
+            let result = disk.finish().await;
+            let _ = events.send(Event::Finished { swarm, result }).await;
+        });
     }
 
     fn place(&mut self, conn: ConnId, state: State) {
