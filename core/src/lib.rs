@@ -93,6 +93,7 @@ pub mod bitfield;
 pub mod boundary;
 pub mod choker;
 pub mod config;
+pub mod extension;
 pub mod geometry;
 pub mod id;
 pub mod message;

@@ -19,7 +19,7 @@ pub(crate) type SwarmId = usize;
 pub(crate) enum Event {
     /// Messages have come, in this order.
     Messages { swarm: SwarmId, conn: ConnId, messages: Vec<Message<Bytes>> },
-    /// Block data has left.
+    /// So many bytes of credit have left.
     Sent { swarm: SwarmId, conn: ConnId, bytes: u32 },
     /// The connection has ended, or has brought what makes no sense.
     Gone { swarm: SwarmId, conn: ConnId },

@@ -93,7 +93,7 @@ impl Outbound {
 pub(crate) struct Batch {
     control: BytesMut,
     parts: Vec<Part>,
-    /// Bytes of `control` that no block is the reason for.
+    /// Bytes of `control` that the core's send credit does not bound.
     control_waiting: usize,
     /// The first part that is not all sent.
     next: usize,
@@ -107,28 +107,27 @@ pub(crate) struct Batch {
 struct Part {
     control_end: usize,
     data: Bytes,
-    /// Bytes of block data that have left when this part has.
+    /// What the core gets back when this part has left: see [`Message::credited_len`].
     credit: u32,
 }
 
 impl Batch {
     fn push(&mut self, encoding: Encoding, message: Message<Bytes>) {
-        if let Message::Piece { index, begin, data } = message {
-            let credit = u32::try_from(data.len()).expect("a block is shorter than 4 GiB");
-            let data = match encoding {
-                Encoding::Bep3 => {
-                    self.control.extend_from_slice(&bep3::piece_header(index, begin, credit));
-                    data
-                }
-                Encoding::Json => {
-                    wire::encode(encoding, &Message::Piece { index, begin, data }, &mut self.control);
-                    Bytes::new()
-                }
-            };
+        let credit = message.credited_len();
+        let before = self.control.len();
+        let data = match message {
+            Message::Piece { index, begin, data } if encoding == Encoding::Bep3 => {
+                self.control.extend_from_slice(&bep3::piece_header(index, begin, credit));
+                data
+            }
+            message => {
+                wire::encode(encoding, &message, &mut self.control);
+                Bytes::new()
+            }
+        };
+        if credit > 0 {
             self.parts.push(Part { control_end: self.control.len(), data, credit });
         } else {
-            let before = self.control.len();
-            wire::encode(encoding, &message, &mut self.control);
             self.control_waiting += self.control.len() - before;
         }
     }
@@ -177,7 +176,7 @@ impl Batch {
         count
     }
 
-    /// So many bytes more have left. Returns the bytes of block data whose last byte was among them.
+    /// So many bytes more have left. Returns the credit for what is complete with them.
     pub(crate) fn advance(&mut self, mut sent: usize) -> u32 {
         let mut credit = 0;
         while let Some(part) = self.parts.get_mut(self.next) {
