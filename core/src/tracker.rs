@@ -14,6 +14,8 @@
 //!
 //! An announce costs O(log swarms + log peers + peers handed out), whatever the size of the swarm.
 
+pub mod directory;
+pub mod json;
 mod sample;
 mod swarm;
 
@@ -172,6 +174,39 @@ impl<A: Address> Tracker<A> {
         }
         (response.seeders, response.leechers) = (swarm.seeders(), swarm.leechers());
         Ok(response)
+    }
+
+    /// What an announce of a leecher would be answered, without registering anybody. `asker` is not handed out; nobody is
+    /// when the swarm is not known.
+    pub fn peers(
+        &mut self,
+        now: Instant,
+        info_hash: InfoHash,
+        asker: A,
+        numwant: u32,
+    ) -> AnnounceResponse<A> {
+        let TrackerConfig { interval, min_interval, timeout, max_peers, .. } = self.config;
+        let mut response = AnnounceResponse {
+            interval,
+            min_interval: Some(min_interval),
+            peers: Vec::new(),
+            seeders: 0,
+            leechers: 0,
+        };
+        if let Some(swarm) = self.swarms.get_mut(&info_hash) {
+            swarm.expire(now, timeout);
+            response.peers = swarm.choose(&mut self.rng, asker, false, numwant.min(max_peers));
+            (response.seeders, response.leechers) = (swarm.seeders(), swarm.leechers());
+        }
+        response
+    }
+
+    /// A peer is still there, and as it was. False when it is not registered: it has to announce.
+    pub fn heartbeat(&mut self, now: Instant, info_hash: InfoHash, addr: A) -> bool {
+        self.swarms.get_mut(&info_hash).is_some_and(|swarm| {
+            swarm.expire(now, self.config.timeout);
+            swarm.touch(now, addr)
+        })
     }
 
     /// The counters of a swarm; `None` when it is not known.

@@ -126,6 +126,15 @@ impl<A: Address> Swarm<A> {
         self.set_seeder(slot, seeder);
     }
 
+    /// A peer was heard of and has nothing new to say. False when it is not registered.
+    pub(super) fn touch(&mut self, now: Instant, addr: A) -> bool {
+        let Some(&slot) = self.index.get(&addr) else { return false };
+        self.unlink(slot);
+        self.peers[slot as usize].seen = now;
+        self.link_newest(slot);
+        true
+    }
+
     /// A peer is gone.
     pub(super) fn remove(&mut self, addr: A, now: Instant) {
         if let Some(&slot) = self.index.get(&addr) {
