@@ -291,7 +291,7 @@ proptest! {
                     prop_assert_eq!(handed_out.len(), expected);
                 }
             }
-            tracker.swarms.values().for_each(Swarm::check);
+            tracker.swarms.values().for_each(|swarm| swarm.check(&tracker.key));
         }
     }
 }
