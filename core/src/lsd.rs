@@ -33,7 +33,7 @@ use crate::rng::{Purpose, Seed};
 use crate::time::Instant;
 
 pub use announcement::{
-    Announcement, AnnouncementError, Family, GROUP_V4, GROUP_V6, MAX_HEARD, MAX_SENT, MAX_SWARMS_HEARD,
+    Announcement, AnnouncementError, GROUP_V4, GROUP_V6, MAX_HEARD, MAX_SENT, MAX_SWARMS_HEARD,
     MAX_SWARMS_SENT, PORT,
 };
 

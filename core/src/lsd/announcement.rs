@@ -19,6 +19,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::id::InfoHash;
+use crate::tracker::Family;
 
 /// The group of IPv4 (BEP 14).
 pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(239, 192, 152, 143);
@@ -36,15 +37,6 @@ pub const MAX_SWARMS_SENT: usize = 23;
 pub const MAX_SWARMS_HEARD: usize = 50;
 /// The longest cookie that is kept; a longer one is cut.
 const MAX_COOKIE: usize = 64;
-
-/// The network that a datagram is written for: it says where it goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    /// To [`GROUP_V4`].
-    V4,
-    /// To [`GROUP_V6`].
-    V6,
-}
 
 /// Somebody is in these swarms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +74,7 @@ pub enum AnnouncementError {
 }
 
 impl Announcement {
-    /// The datagram. At most [`MAX_SENT`] bytes with [`MAX_SWARMS_SENT`] swarms and a cookie of 64 bytes.
+    /// The datagram to the group of a family. At most [`MAX_SENT`] bytes with [`MAX_SWARMS_SENT`] swarms and a cookie of 64 bytes.
     pub fn to_bytes(&self, family: Family) -> Vec<u8> {
         let host = match family {
             Family::V4 => SocketAddr::from((GROUP_V4, PORT)),

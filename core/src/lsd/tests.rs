@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use sha1::{Digest as _, Sha1};
 
 use super::*;
+use crate::tracker::Family;
 
 const HOST: &str = "192.0.2.7:40000";
 
