@@ -4,11 +4,18 @@
 //! has to say about it to standard error; [`failure`] says what the exit codes mean.
 
 mod cli;
+mod clock;
 mod create;
+mod engine;
 mod failure;
+mod get;
 mod inspect;
+mod limits;
 mod nodejs;
+mod seed;
 mod show;
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine that drives it is on its way"))]
+mod storage;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -19,6 +26,8 @@ fn main() -> ExitCode {
     let done = nodejs::guard().and_then(|()| match cli::parse() {
         Command::Create(options) => create::run(&options),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Seed(options) => seed::run(&options),
+        Command::Get(options) => get::run(&options),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
