@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use minibit_core::boundary::DiskDone;
 use minibit_core::metainfo::Metainfo;
-use minibit_core::torrent::{Identity, Torrent};
+use minibit_core::torrent::{Identity, Particulars, Torrent};
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Sleep;
@@ -39,6 +39,9 @@ use crate::storage::Storage;
 pub(crate) use self::listener::{Listener, Opening, Visitor};
 pub(crate) use self::rate::Limiter;
 pub(crate) use self::status::{Phase, Status};
+
+/// What other clients show of us.
+const CLIENT: &str = concat!("MiniBit ", env!("CARGO_PKG_VERSION"));
 
 /// What the user has chosen for all torrents.
 #[derive(Debug, Default)]
@@ -266,7 +269,14 @@ impl Engine {
         let identity = Identity { info_hash: metainfo.info_hash(), peer_id: self.peer_id, stream: 0 };
         let seed = Seed::from_bytes(random()?);
         let complete = have.is_full();
+        let particulars = Particulars {
+            info: metainfo.info().clone(),
+            private: metainfo.is_private(),
+            port: Some(self.options.port),
+            client: CLIENT.into(),
+        };
         let torrent = Torrent::new(config, metainfo.geometry(), identity, have, now, seed);
+        let torrent = torrent.with_particulars(particulars);
         let (done_in, done) = mpsc::unbounded_channel();
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
