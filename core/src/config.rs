@@ -7,6 +7,16 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// What a node on a LAN starts from: requests under way at once, enough for the first round trip …
+const LAN_REQUESTS: u32 = 128;
+/// … and block data between the core and one connection's socket. A choke or a cancel still finds what is behind it unsent.
+const LAN_SEND_CREDIT: u32 = 512 * 1024;
+/// Unwritten blocks. They are memory, and a disk that is this far behind will not catch up while more comes in.
+const LAN_DISK_HIGH_WATER: u64 = 8 << 20;
+/// rtorrent keeps more than two thousand requests open, whatever it is told, and does not understand a reject: twice as many
+/// are queued, 48 KiB on one connection at most.
+const LAN_QUEUED_REQUESTS: u32 = 4_096;
+
 /// Which piece to fetch next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -174,6 +184,11 @@ pub struct Config {
     pub fast_extension: bool,
     /// Pieces that a choked newcomer may ask for (BEP 6); 0 switches it off.
     pub allowed_fast: u32,
+    /// Offer the extension protocol (BEP 10) to those who speak it too: the metadata for who has a magnet link only (BEP 9), how
+    /// many requests are queued, who does not want to download (BEP 21).
+    pub extensions: bool,
+    /// Tell each other of peers (BEP 11). Never in private torrents; nothing without [`extensions`](Self::extensions).
+    pub pex: bool,
     /// As the first seeder, recommend to each peer pieces that nobody else has or was promised (BEP 6, *suggest piece*).
     pub suggest: bool,
     /// Ask several peers for the last blocks.
@@ -193,6 +208,26 @@ pub struct Config {
 }
 
 impl Config {
+    /// The same choices for a real network, where peers do not all have the torrent file and some are strangers: extensions and
+    /// peer exchange are on, and the numbers fit a fast LAN and the clients that one meets there. The strategies stay what they
+    /// are.
+    ///
+    /// A profile's numbers are those of the Internet. On a LAN a pipeline that grows from four requests loses its first
+    /// round trips, and with a credit of two blocks the disk, the core and the socket wait for each other.
+    pub const fn for_lan(mut self) -> Self {
+        self.extensions = true;
+        self.pex = true;
+        if let Requests::Pipelined { max, slack, .. } = self.requests {
+            let min = if LAN_REQUESTS < max { LAN_REQUESTS } else { max };
+            self.requests = Requests::Pipelined { min, max, slack };
+        }
+        self.limits.queued_requests = LAN_QUEUED_REQUESTS;
+        self.limits.send_credit = LAN_SEND_CREDIT;
+        self.limits.disk_high_water = LAN_DISK_HIGH_WATER;
+        self.limits.disk_low_water = LAN_DISK_HIGH_WATER / 2;
+        self
+    }
+
     /// Connections begin unchoked in both directions and no choke message exists (S3–S5).
     pub fn has_no_choking(&self) -> bool {
         self.choking.algorithm == ChokeAlgorithm::None && !self.interest

@@ -105,6 +105,11 @@ macro_rules! twenty_bytes {
                     text
                 })
             }
+
+            /// The name out of forty hexadecimal digits of either case, and of nothing else.
+            pub fn from_hex(digits: &str) -> Option<Self> {
+                twenty_bytes(digits.as_bytes()).map(Self)
+            }
         }
 
         impl fmt::Debug for $name {
@@ -122,4 +127,19 @@ twenty_bytes! {
 twenty_bytes! {
     /// What a participant calls itself: 20 bytes of its own choice (BEP 3, BEP 20).
     PeerId
+}
+
+/// The bytes behind forty hexadecimal digits of either case.
+fn twenty_bytes(digits: &[u8]) -> Option<[u8; 20]> {
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    let pairs: &[[u8; 2]; 20] = pairs.try_into().ok()?;
+    let mut bytes = [0; 20];
+    for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = hex_digit(high)? << 4 | hex_digit(low)?;
+    }
+    Some(bytes)
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| value.try_into().ok())
 }

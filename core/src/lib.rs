@@ -9,6 +9,7 @@
 //! - [`config`]: everything that can be chosen. [`profile`]: the systems, each a whole set of choices.
 //! - [`picker`], [`choker`]: which piece to fetch next, and whom to serve.
 //! - [`announce`], [`tracker`]: the two sides of a conversation with a tracker.
+//! - [`catalogue`]: files by name. [`lsd`]: peers on the same network, without a tracker.
 //! - [`message`], [`wire`]: what peers say, and its two encodings. [`bencode`], [`metainfo`]: torrent files.
 //! - [`geometry`], [`id`], [`bitfield`], [`payload`], [`time`], [`rng`]: lengths, names, sets, bytes, moments, luck.
 //!
@@ -91,10 +92,13 @@ pub mod announce;
 pub mod bencode;
 pub mod bitfield;
 pub mod boundary;
+pub mod catalogue;
 pub mod choker;
 pub mod config;
+pub mod extension;
 pub mod geometry;
 pub mod id;
+pub mod lsd;
 pub mod message;
 pub mod metainfo;
 pub mod payload;

@@ -205,6 +205,15 @@ impl<D> Message<D> {
         }
     }
 
+    /// Bytes of it that a driver reports with [`Input::Sent`](crate::boundary::Input::Sent) once they have left: those of a
+    /// block, and those of an extension's message, of which one who asks for metadata can ask for many.
+    pub fn credited_len(&self) -> u32
+    where
+        D: Payload,
+    {
+        if let Self::Extended(extended) = self { Payload::len(&extended.payload) } else { self.payload_len() }
+    }
+
     /// Bytes of block data in it: zero for all but [`Message::Piece`].
     pub fn payload_len(&self) -> u32
     where

@@ -21,6 +21,7 @@ use crate::id::{InfoHash, PieceIndex};
 
 pub use create::{Builder, PieceHasher};
 pub use path::PathError;
+pub(crate) use path::name as sound_name;
 
 /// The longest metainfo that is read: 10 MB (libtorrent's limit).
 pub const MAX_LEN: usize = 10_000_000;

@@ -148,6 +148,9 @@ const BITTORRENT: Config = Config {
     // BEP 6 proposes 10. Interested newcomers get a free slot at once here, so nothing is gained; and in a torrent of a hundred
     // pieces ten free ones from each of forty neighbours would put the choker out of force.
     allowed_fast: 0,
+    // In a simulated swarm everybody has the torrent file, and peers that the tracker does not tell of are none.
+    extensions: false,
+    pex: false,
     // BEP 6: what it was made for.
     suggest: true,
     // Cohen 2003, *endgame mode*.

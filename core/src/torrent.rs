@@ -3,7 +3,7 @@
 //! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
 //! `known` addresses and dialling, `lifecycle` how connections open and close, `messages` what peers say, `download` what is
 //! asked of whom, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces, `blame` who sent what was wrong,
-//! `upload` who is served, `suggest` and `super_seed` what a first seeder
+//! `extended` and `pex` what is said through the extension protocol, `upload` who is served, `suggest` and `super_seed` what a first seeder
 //! sends to whom, `timers`.
 //!
 //! The protocol is BEP 3's with the fast extension (BEP 6); the rules of choking and of choosing pieces are Cohen's (2003),
@@ -14,12 +14,14 @@ mod allowed_fast;
 mod blame;
 mod conns;
 mod download;
+mod extended;
 mod known;
 mod lifecycle;
 mod messages;
 mod paced;
 mod partials;
 mod peer;
+mod pex;
 mod pipeline;
 mod rate;
 mod suggest;
@@ -28,6 +30,8 @@ mod timers;
 mod upload;
 
 use std::collections::VecDeque;
+
+use bytes::Bytes;
 
 use crate::announce::{Announce, Totals};
 use crate::bitfield::Bitfield;
@@ -57,6 +61,19 @@ pub struct Identity {
     pub peer_id: PeerId,
     /// Which of the torrent's random streams is this participant's: its number in a simulation, 0 in a node.
     pub stream: u32,
+}
+
+/// What a participant on a real network tells others of itself and of its torrent through the extension protocol.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Particulars {
+    /// The `info` dictionary, for those who have a magnet link only (BEP 9). Empty: they do not get it here.
+    pub info: Bytes,
+    /// The torrent is private (BEP 27): its peers come from its trackers and from nowhere else, and are not exchanged.
+    pub private: bool,
+    /// The port on which this participant listens.
+    pub port: Option<u16>,
+    /// The client's name and version; empty: not said.
+    pub client: String,
 }
 
 /// Totals of one participant.
@@ -132,6 +149,7 @@ pub struct Torrent<E: Env> {
     config: Config,
     geometry: Geometry,
     identity: Identity,
+    particulars: Particulars,
     have: Bitfield,
     /// Bytes of the pieces that we lack.
     left: u64,
@@ -209,8 +227,15 @@ impl<E: Env> Torrent<E> {
             candidates: Vec::new(),
             chosen: Vec::new(),
             identity,
+            particulars: Particulars::default(),
             have,
         }
+    }
+
+    /// The same participant with something to say of itself, where [`Config::extensions`] is on. Before the start.
+    pub fn with_particulars(mut self, particulars: Particulars) -> Self {
+        self.particulars = particulars;
+        self
     }
 
     /// Takes one input and puts what is to be done into `out`, in the order in which it is to be done.
@@ -225,7 +250,7 @@ impl<E: Env> Torrent<E> {
             Input::Connected { conn } => self.on_connected(now, conn, out),
             Input::Disconnected { conn } => self.on_disconnected(now, conn, out),
             Input::Message { from, message } => self.on_message(now, from, message, out),
-            Input::Sent { to, bytes } => self.on_sent(to, bytes, out),
+            Input::Sent { to, bytes } => self.on_sent(now, to, bytes, out),
             Input::Disk(done) => self.on_disk(now, done, out),
             Input::Announced(result) => {
                 if let Some(announce) = &mut self.announce {
@@ -262,6 +287,17 @@ impl<E: Env> Torrent<E> {
     /// Totals so far.
     pub const fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// Is the torrent private (BEP 27)? Then a driver feeds it no peers that it has discovered, and does not announce it by such
+    /// means.
+    pub const fn is_private(&self) -> bool {
+        self.particulars.private
+    }
+
+    /// What the peer at the other end calls its program, if it has said so.
+    pub fn client(&self, conn: ConnId) -> Option<&str> {
+        self.conns.get(conn)?.extended.as_ref()?.client.as_deref()
     }
 
     /// The torrent's lengths.

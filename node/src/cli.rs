@@ -1,5 +1,8 @@
 //! The command line.
 
+pub(crate) mod choices;
+mod transfer;
+
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
@@ -8,6 +11,8 @@ use minibit_core::geometry::BLOCK_LEN;
 use minibit_core::metainfo::MAX_PIECE_LEN;
 
 use crate::called_as;
+
+pub(crate) use transfer::{Get, Network, Seed};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -29,6 +34,10 @@ pub(crate) enum Command {
     Create(Create),
     /// Show what a torrent file says, after checking it
     Inspect(Inspect),
+    /// Offer files to others, and keep offering them
+    Seed(Box<Seed>),
+    /// Fetch what somebody seeds
+    Get(Box<Get>),
 }
 
 #[derive(Debug, Args)]

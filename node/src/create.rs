@@ -42,6 +42,19 @@ pub(crate) fn run(options: &Create) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The metainfo of a file or directory, without a torrent file.
+pub(crate) fn metainfo_of(path: &Path) -> Result<Metainfo, Failure> {
+    let options = Create {
+        path: path.into(),
+        output: None,
+        trackers: Vec::new(),
+        piece_length: None,
+        private: false,
+        force: false,
+    };
+    describe(&Content::find(path)?, &options)
+}
+
 /// Hashes everything.
 fn describe(content: &Content, options: &Create) -> Result<Metainfo, Failure> {
     let program = concat!("MiniBit ", env!("CARGO_PKG_VERSION"));

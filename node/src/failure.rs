@@ -1,24 +1,44 @@
 //! What is said when something goes wrong, and the exit codes.
 //!
 //! 0: done. 1: it could not be done, or a torrent file is not in order. 2: it was asked for in a wrong way, and nothing was
-//! touched. A closed pipe is no failure: who pipes into `head` has seen enough.
+//! touched. 3: what was asked for was not found, not in time, or is more than one thing. 130: the user has interrupted it. A
+//! closed pipe is no failure: who pipes into `head` has seen enough.
 
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+/// It could not be done.
+const FAILED: u8 = 1;
+/// It was asked for in a wrong way.
+const USAGE: u8 = 2;
+/// Not found, not in time, or ambiguous.
+const NOT_FOUND: u8 = 3;
+/// As shells say it: 128 and the number of the signal.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Why the program ends without having done what was asked.
 #[derive(Debug)]
 pub(crate) struct Failure {
     error: anyhow::Error,
-    usage: bool,
+    code: u8,
     hint: Option<String>,
 }
 
 impl Failure {
     /// What was asked for cannot be meant; nothing was touched.
     pub(crate) fn usage(error: anyhow::Error) -> Self {
-        Self { error, usage: true, hint: None }
+        Self { error, code: USAGE, hint: None }
+    }
+
+    /// Nobody has what was asked for, or nobody had it in time, or it could be several things.
+    pub(crate) fn not_found(error: anyhow::Error) -> Self {
+        Self { error, code: NOT_FOUND, hint: None }
+    }
+
+    /// The user does not want it any more.
+    pub(crate) fn interrupted(error: anyhow::Error) -> Self {
+        Self { error, code: INTERRUPTED, hint: None }
     }
 
     /// What to do about it.
@@ -27,7 +47,7 @@ impl Failure {
     }
 
     pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(if self.usage { 2 } else { 1 })
+        ExitCode::from(self.code)
     }
 
     pub(crate) fn is_closed_pipe(&self) -> bool {
@@ -38,7 +58,7 @@ impl Failure {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), usage: false, hint: None }
+        Self { error: error.into(), code: FAILED, hint: None }
     }
 }
 

@@ -1,14 +1,23 @@
-//! `node`: the command line for torrent files. It makes them and looks into them; it does not move files yet.
+//! `node`: a peer of real swarms, and the command line for torrent files.
 //!
 //! Arguments are parsed in [`cli`]; each command is a file of its own, which writes its result to standard output and what it
 //! has to say about it to standard error; [`failure`] says what the exit codes mean.
 
 mod cli;
+mod clock;
 mod create;
+mod engine;
 mod failure;
+mod get;
 mod inspect;
+mod interrupt;
+mod limits;
 mod nodejs;
+mod progress;
+mod seed;
+mod session;
 mod show;
+mod storage;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -19,6 +28,8 @@ fn main() -> ExitCode {
     let done = nodejs::guard().and_then(|()| match cli::parse() {
         Command::Create(options) => create::run(&options),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Seed(options) => seed::run(&options),
+        Command::Get(options) => get::run(&options),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -51,7 +51,7 @@ pub enum PathError {
 }
 
 /// The name, when it can be one of a file or directory.
-pub(super) fn name(bytes: &[u8]) -> Result<&str, PathError> {
+pub(crate) fn name(bytes: &[u8]) -> Result<&str, PathError> {
     let name = core::str::from_utf8(bytes).map_err(|_| PathError::NotText)?;
     if name.is_empty() {
         return Err(PathError::Empty);

@@ -90,8 +90,7 @@ impl<E: Env> Torrent<E> {
             if peer.useful == 0 || !peer.can_be_asked() {
                 return;
             }
-            let depth = if peer.unresponsive { 1 } else { peer.pipeline.depth() };
-            if peer.outstanding.len() >= depth as usize {
+            if peer.outstanding.len() >= peer.depth() as usize {
                 return;
             }
             if peer.outstanding.is_empty() {
@@ -364,6 +363,7 @@ impl<E: Env> Torrent<E> {
         for slot in 0..self.conns.slot_count() {
             if let Some((conn, _)) = self.conns.at(slot) {
                 self.part_if_both_seed(now, conn, out);
+                self.say_extensions(now, conn, out);
             }
         }
     }

@@ -39,6 +39,10 @@ struct Known<A> {
     idle_at: u32,
 }
 
+/// An address is banned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BannedThere;
+
 const NOT_IDLE: u32 = u32::MAX;
 
 /// The known addresses of one `Torrent`.
@@ -174,6 +178,28 @@ impl<A: Copy + Ord> KnownPeers<A> {
             State::Idle { .. } | State::Seed => State::Busy(1),
         };
         Some(self.key(at))
+    }
+
+    /// A peer that is connected under `key` says that it listens at this address: there is no point in dialling it there as long.
+    /// The key of that address, when it is another one and there is room to remember it.
+    ///
+    /// # Errors
+    /// When the address is banned.
+    pub(crate) fn also_at(&mut self, key: PeerKey, addr: A) -> Result<Option<PeerKey>, BannedThere> {
+        let at = match self.by_addr.get(&addr) {
+            Some(&at) if at == key.place => {
+                self.peers[at as usize].dialable = true;
+                return Ok(None);
+            }
+            Some(&at) if self.peers[at as usize].state == State::Banned => return Err(BannedThere),
+            Some(&at) => at,
+            None => match self.add(addr, true) {
+                Some(at) => at,
+                None => return Ok(None),
+            },
+        };
+        self.peers[at as usize].dialable = true;
+        Ok(self.incoming(addr))
     }
 
     /// A connection has opened: earlier failures are forgotten.

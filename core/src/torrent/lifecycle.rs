@@ -1,12 +1,13 @@
 //! How connections open and close: dialling, handshakes, doubles, goodbyes.
 
-use crate::boundary::{DisconnectReason, Env, Event, Outbox, Output, Violation};
+use crate::boundary::{Address as _, DisconnectReason, Env, Event, Outbox, Output, Violation};
 use crate::config::{Inventory, Requests};
 use crate::id::ConnId;
 use crate::message::{Handshake, Message};
 use crate::time::Instant;
 use crate::torrent::Torrent;
 use crate::torrent::allowed_fast::allowed_fast_set;
+use crate::torrent::extended::ExtendedPeer;
 use crate::torrent::known::PeerKey;
 use crate::torrent::peer::{Peer, Stage};
 
@@ -14,7 +15,9 @@ impl<E: Env> Torrent<E> {
     /// Hears of addresses and dials as many as there is room for.
     pub(crate) fn learn(&mut self, now: Instant, addrs: &[E::Addr], out: &mut Outbox<E>) {
         for &addr in addrs {
-            self.known.learn(addr);
+            if addr.is_dialable() {
+                self.known.learn(addr);
+            }
         }
         self.dial(now, out);
     }
@@ -79,7 +82,7 @@ impl<E: Env> Torrent<E> {
             info_hash: self.identity.info_hash,
             peer_id: self.identity.peer_id,
             fast: self.config.fast_extension,
-            extended: false,
+            extended: self.config.extensions,
         };
         out.send(conn, Message::Handshake(Box::new(handshake)));
     }
@@ -98,6 +101,7 @@ impl<E: Env> Torrent<E> {
         }
         let (key, dialled) = (peer.key, peer.dialled);
         peer.fast = theirs.fast && self.config.fast_extension;
+        peer.extended = (theirs.extended && self.config.extensions).then(|| Box::new(ExtendedPeer::new(now)));
         peer.peer_id = Some(theirs.peer_id);
         if theirs.info_hash != self.identity.info_hash {
             self.close(now, conn, Some(DisconnectReason::WrongInfoHash), out);
@@ -136,6 +140,7 @@ impl<E: Env> Torrent<E> {
         self.half_open -= 1;
         let (key, fast, addr) = (peer.key, peer.fast, peer.addr);
         self.known.opened(key);
+        self.say_extensions(now, conn, out);
         let silent = matches!(self.config.inventory, Inventory::Broadcast { on_connect: false, .. });
         if silent {
             // The first broadcast will tell.
@@ -224,11 +229,16 @@ impl<E: Env> Torrent<E> {
         if !was_open {
             self.half_open -= 1;
         }
+        let alias = peer.extended.as_ref().and_then(|extended| extended.alias);
         if self.have.is_full() && peer.pieces.is_full() {
-            self.known.part_as_seeds(peer.key);
+            for key in [Some(peer.key), alias].into_iter().flatten() {
+                self.known.part_as_seeds(key);
+            }
         }
         let failed = !was_open || matches!(reason, Some(DisconnectReason::ProtocolViolation(_)));
-        self.known.closed(peer.key, now, failed, self.config.timeouts.reconnect);
+        for key in [Some(peer.key), alias].into_iter().flatten() {
+            self.known.closed(key, now, failed, self.config.timeouts.reconnect);
+        }
         self.picker.remove_peer(&peer.pieces);
         self.choker.forget(conn);
         if peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {

@@ -7,7 +7,7 @@ use crate::id::{BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
 use crate::time::Instant;
 use crate::torrent::Torrent;
-use crate::torrent::peer::Stage;
+use crate::torrent::peer::{Peer, Stage};
 
 /// Rejects, requests to be rejected and unasked blocks that are forgiven between two chokes of one connection: more than a peer
 /// ever has under way.
@@ -38,7 +38,8 @@ impl<E: Env> Torrent<E> {
         }
         let fast = peer.fast;
         match message {
-            Message::Handshake(_) | Message::KeepAlive | Message::Port(_) | Message::Extended(_) => {}
+            Message::Handshake(_) | Message::KeepAlive | Message::Port(_) => {}
+            Message::Extended(extended) => self.on_extended(now, conn, &extended, out),
             Message::Have { index } => self.on_have(now, conn, index, out),
             Message::Request(span) => self.on_request(now, conn, span, out),
             Message::Piece { index, begin, data } => self.on_block(now, conn, index, begin, data, out),
@@ -107,10 +108,15 @@ impl<E: Env> Torrent<E> {
         self.part_if_both_seed(now, conn, out);
     }
 
-    /// Two seeders have nothing to say to each other, unless inventories are broadcast all the same.
+    /// Two seeders have nothing to say to each other, nor have a seeder and one who does not want to download (BEP 21), unless inventories are broadcast all the same.
     pub(crate) fn part_if_both_seed(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
-        let full = self.conns.get(conn).is_some_and(|peer| peer.pieces.is_full());
-        if full && self.have.is_full() && self.config.inventory == Inventory::Have {
+        let wants_nothing = |peer: &Peer<E>| {
+            peer.pieces.is_full() || peer.extended.as_ref().is_some_and(|extended| extended.upload_only)
+        };
+        if self.conns.get(conn).is_some_and(wants_nothing)
+            && self.have.is_full()
+            && self.config.inventory == Inventory::Have
+        {
             self.close(now, conn, Some(DisconnectReason::BothSeeds), out);
         }
     }

@@ -7,6 +7,7 @@ use crate::boundary::Env;
 use crate::config::Config;
 use crate::id::{BlockRef, BlockSpan, PeerId, PieceIndex};
 use crate::time::Instant;
+use crate::torrent::extended::ExtendedPeer;
 use crate::torrent::known::PeerKey;
 use crate::torrent::pipeline::Pipeline;
 use crate::torrent::rate::Rate;
@@ -51,6 +52,8 @@ pub(crate) struct Peer<E: Env> {
     /// Both sides speak the fast extension.
     pub(crate) fast: bool,
     pub(crate) peer_id: Option<PeerId>,
+    /// Both sides speak the extension protocol: what it has said through it.
+    pub(crate) extended: Option<Box<ExtendedPeer<E::Addr>>>,
     /// When the present stage began.
     pub(crate) since: Instant,
 
@@ -122,6 +125,7 @@ impl<E: Env> Peer<E> {
             dialled,
             fast: false,
             peer_id: None,
+            extended: None,
             since: now,
             pieces: Bitfield::none(pieces),
             useful: 0,
@@ -159,6 +163,17 @@ impl<E: Env> Peer<E> {
     /// Messages flow in both directions.
     pub(crate) fn is_open(&self) -> bool {
         self.stage == Stage::Open
+    }
+
+    /// How many requests it may be sent at a time: what its rate calls for, and no more than it queues.
+    pub(crate) fn depth(&self) -> u32 {
+        let depth = if self.unresponsive { 1 } else { self.pipeline.depth() };
+        self.extended.as_ref().map_or(depth, |extended| depth.min(extended.reqq))
+    }
+
+    /// Where it can be dialled, as far as we know.
+    pub(crate) fn listens(&self) -> Option<E::Addr> {
+        if self.dialled { Some(self.addr) } else { self.extended.as_ref()?.listens }
     }
 
     /// Can anything be asked of it now?

@@ -126,6 +126,7 @@ impl<E: Env> Torrent<E> {
                 self.time_out_requests(now, conn, out);
             }
         }
+        self.exchange_peers(now, out);
         self.dial(now, out);
     }
 }

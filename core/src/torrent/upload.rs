@@ -259,7 +259,8 @@ impl<E: Env> Torrent<E> {
         self.after_service(conn, out);
     }
 
-    pub(crate) fn on_sent(&mut self, conn: ConnId, bytes: u32, out: &mut Outbox<E>) {
+    pub(crate) fn on_sent(&mut self, now: Instant, conn: ConnId, bytes: u32, out: &mut Outbox<E>) {
+        let bytes = self.on_extended_sent(now, conn, bytes, out);
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.in_flight > 0) else { return };
         peer.in_flight = peer.in_flight.saturating_sub(bytes);
         self.after_service(conn, out);

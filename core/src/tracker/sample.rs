@@ -3,13 +3,13 @@
 use crate::rng::Rng;
 
 /// Draws `count` different numbers below `bound`, each subset equally likely and in a random order (Floyd's algorithm:
-/// Bentley and Floyd 1987, "A sample of brilliance"). All of them, when there are no more.
+/// Bentley and Floyd 1987, "A sample of brilliance"). All of them, when there are no more. They replace what is in `drawn`.
 ///
 /// The numbers drawn are kept sorted to find repetitions: O(count²) moves of four bytes, which for the two hundred peers
 /// of the largest answer is less work than a tree.
-pub(super) fn distinct(rng: &mut Rng, bound: u32, count: u32) -> Vec<u32> {
+pub(super) fn distinct(rng: &mut Rng, bound: u32, count: u32, drawn: &mut Vec<u32>) {
     let count = count.min(bound);
-    let mut drawn: Vec<u32> = Vec::with_capacity(count as usize);
+    drawn.clear();
     if count == bound {
         drawn.extend(0..bound);
     } else {
@@ -22,14 +22,19 @@ pub(super) fn distinct(rng: &mut Rng, bound: u32, count: u32) -> Vec<u32> {
             }
         }
     }
-    rng.shuffle(&mut drawn);
-    drawn
+    rng.shuffle(drawn);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::{Purpose, Seed};
+
+    fn distinct(rng: &mut Rng, bound: u32, count: u32) -> Vec<u32> {
+        let mut drawn = vec![99];
+        super::distinct(rng, bound, count, &mut drawn);
+        drawn
+    }
 
     /// Every number is equally likely at every place of the answer: 7 of 20, 40 000 times, each cell of 7 × 20 expects
     /// 2 000 and has a standard deviation of about 44.

@@ -76,6 +76,26 @@ fn the_silent_are_forgotten_to_the_nanosecond_whether_swept_or_not() {
 }
 
 #[test]
+fn a_heartbeat_keeps_a_peer_and_asking_for_peers_makes_none() {
+    let mut tracker = tracker(CONFIG);
+    ask(&mut tracker, 0, 1, 5, 50);
+    ask(&mut tracker, 1, 2, 0, 50);
+    let secs = Instant::from_secs;
+    assert!(tracker.heartbeat(secs(1_199), SWARM, SimAddr(1)));
+    assert!(!tracker.heartbeat(secs(1_200), SWARM, SimAddr(3)), "never registered");
+    assert!(!tracker.heartbeat(secs(1_201), SWARM, SimAddr(2)), "too late");
+    assert!(!tracker.heartbeat(secs(1_201), InfoHash([8; 20]), SimAddr(1)));
+    for _ in 0..2 {
+        let answer = tracker.peers(secs(1_202), SWARM, SimAddr(9), 50);
+        assert_eq!((answer.peers, answer.seeders, answer.leechers), (vec![SimAddr(1)], 0, 1));
+    }
+    assert_eq!(tracker.peers(secs(1_202), SWARM, SimAddr(1), 50).peers, [], "not itself");
+    assert_eq!(tracker.peers(secs(2_399), SWARM, SimAddr(9), 50).peers, [], "silent since the heartbeat");
+    assert_eq!(tracker.peers(secs(2_399), InfoHash([8; 20]), SimAddr(9), 50).peers, []);
+    assert_eq!(tracker.swarm_count(), 1);
+}
+
+#[test]
 fn sweeps_give_everything_back_and_then_end() {
     let mut tracker = tracker(CONFIG);
     assert_eq!(tracker.poll_timeout(), None);
@@ -291,7 +311,7 @@ proptest! {
                     prop_assert_eq!(handed_out.len(), expected);
                 }
             }
-            tracker.swarms.values().for_each(Swarm::check);
+            tracker.swarms.values().for_each(|swarm| swarm.check(&tracker.key));
         }
     }
 }

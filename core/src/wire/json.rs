@@ -19,7 +19,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::{Limits, bits};
-use crate::id::{BlockSpan, InfoHash, PeerId};
+use crate::id::BlockSpan;
 use crate::message::{Extended, Handshake, Message, MessageKind};
 
 mod fields;
@@ -170,8 +170,8 @@ fn parse(text: &[u8], limits: &Limits, opening: bool) -> Result<Message<Bytes>, 
     let kind = kind?;
     let message = match kind {
         MessageKind::Handshake => Message::Handshake(Box::new(Handshake {
-            info_hash: InfoHash(fields.info_hash(kind)?),
-            peer_id: PeerId(fields.peer_id(kind)?),
+            info_hash: fields.info_hash(kind)?,
+            peer_id: fields.peer_id(kind)?,
             fast: fields.fast(kind)?,
             extended: fields.extended(kind)?,
         })),

@@ -13,9 +13,11 @@
 
 mod blame;
 mod disk;
+mod extended;
 mod handshake;
 mod inventory;
 mod paced;
+mod pex;
 mod requests;
 mod serving;
 mod story;

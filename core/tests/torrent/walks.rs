@@ -87,6 +87,8 @@ fn config(rng: &mut Rng) -> Config {
         allowed_fast: pick(rng, &[0, 0, 3]),
         suggest: rng.chance(1, 2),
         endgame: rng.chance(2, 3),
+        extensions: rng.chance(1, 2),
+        pex: rng.chance(1, 2),
         ..plain()
     }
 }

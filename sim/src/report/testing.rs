@@ -375,6 +375,8 @@ fn config() -> Config {
         interest: true,
         fast_extension: false,
         allowed_fast: 0,
+        extensions: false,
+        pex: false,
         suggest: false,
         endgame: true,
         super_seeding: false,

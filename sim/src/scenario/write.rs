@@ -264,6 +264,9 @@ fn choices(config: &Config, profile: Profile) -> Choices {
         interest,
         fast_extension,
         allowed_fast,
+        // The node's alone: no scenario can switch them on.
+        extensions: _,
+        pex: _,
         suggest,
         endgame,
         super_seeding,

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 
 use super::{JsonError, base64_len};
+use crate::id::{InfoHash, PeerId};
 use crate::message::MessageKind;
 
 /// A text, borrowed from the frame unless it has escapes.
@@ -60,13 +61,13 @@ macro_rules! take {
     };
 }
 
-/// Takes twenty bytes out, written as hexadecimal digits.
+/// Takes a name of twenty bytes out, written as hexadecimal digits.
 macro_rules! take_hex {
-    ($($key:ident),+) => {
-        $(pub(super) fn $key(&mut self, kind: MessageKind) -> Result<[u8; 20], JsonError> {
+    ($($key:ident: $type:ident),+) => {
+        $(pub(super) fn $key(&mut self, kind: MessageKind) -> Result<$type, JsonError> {
             let key = stringify!($key);
             let text = self.$key.take().ok_or(JsonError::Missing { kind, key })?;
-            twenty_bytes(text.0.as_bytes()).ok_or(JsonError::Hex { kind, key })
+            $type::from_hex(&text.0).ok_or(JsonError::Hex { kind, key })
         })+
     };
 }
@@ -106,7 +107,7 @@ impl<'a> Fields<'a> {
     }
 
     take!(index: u32, begin: u32, length: u32, port: u16, id: u8, fast: bool, extended: bool);
-    take_hex!(info_hash, peer_id);
+    take_hex!(info_hash: InfoHash, peer_id: PeerId);
     take_base64!(bits, data, payload);
 
     /// All values have been taken out.
@@ -145,19 +146,4 @@ fn bytes(
     }
     let bytes = STANDARD.decode(text).map_err(|_| JsonError::Base64 { kind, key })?;
     if (min as usize..=max as usize).contains(&bytes.len()) { Ok(bytes) } else { Err(wrong_len) }
-}
-
-/// The bytes behind forty hexadecimal digits of either case.
-fn twenty_bytes(digits: &[u8]) -> Option<[u8; 20]> {
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let pairs: &[[u8; 2]; 20] = pairs.try_into().ok()?;
-    let mut bytes = [0; 20];
-    for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = hex_digit(high)? << 4 | hex_digit(low)?;
-    }
-    Some(bytes)
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| value.try_into().ok())
 }

@@ -4,10 +4,11 @@ use core::time::Duration;
 
 use minibit_core::boundary::{DisconnectReason, DiskOp, SimAddr, Simulated};
 use minibit_core::config::Config;
-use minibit_core::message::{Handshake, MessageKind};
+use minibit_core::extension::ExtensionHandshake;
+use minibit_core::message::{Extended, Handshake, MessageKind};
 use minibit_core::payload::Virtual;
 use minibit_core::rng::Purpose;
-use minibit_core::torrent::{ConnectionView, Identity, Torrent};
+use minibit_core::torrent::{ConnectionView, Identity, Particulars, Torrent};
 use minibit_core::{
     Bitfield, BlockSpan, Command, ConnId, Event, Geometry, Input, Instant, Message, Outbox, Output, Rng, Seed,
 };
@@ -36,9 +37,20 @@ pub(crate) struct Solo {
 impl Solo {
     /// Number 0, started, at time zero.
     pub(crate) fn new(config: Config, geometry: Geometry, have: &Bitfield) -> Self {
+        Self::with_particulars(config, geometry, have, Particulars::default())
+    }
+
+    /// The same with something to say of itself.
+    pub(crate) fn with_particulars(
+        config: Config,
+        geometry: Geometry,
+        have: &Bitfield,
+        particulars: Particulars,
+    ) -> Self {
         let identity = Identity { info_hash: SWARM, peer_id: peer_id(0), stream: 0 };
         let seed = Seed::from_number(1);
-        let torrent = Torrent::new(config, geometry, identity, have.clone(), Instant::ZERO, seed);
+        let torrent = Torrent::new(config, geometry, identity, have.clone(), Instant::ZERO, seed)
+            .with_particulars(particulars);
         let mut solo = Self {
             witness: Witness::new(&torrent),
             torrent,
@@ -87,8 +99,8 @@ impl Solo {
                     Output::Disk(op) => {
                         inputs.push_back(Input::Disk(self.disk.act(op.clone(), &mut self.rng)));
                     }
-                    Output::Send { to, message } if message.payload_len() > 0 && !self.clogged => {
-                        inputs.push_back(Input::Sent { to: *to, bytes: message.payload_len() });
+                    Output::Send { to, message } if message.credited_len() > 0 && !self.clogged => {
+                        inputs.push_back(Input::Sent { to: *to, bytes: message.credited_len() });
                     }
                     _ => {}
                 }
@@ -154,6 +166,14 @@ impl Solo {
         self.greet_saying(fast).0
     }
 
+    /// Somebody new connects who speaks the extension protocol, and says this. What it hears after both handshakes.
+    pub(crate) fn greet_extended(&mut self, theirs: &ExtensionHandshake) -> (ConnId, Said) {
+        let conn = self.accept();
+        let said = self.hear(conn, extended_handshake(self.strangers));
+        let answer = self.hear(conn, extension(0, theirs.to_payload()));
+        (conn, said.into_iter().chain(answer).collect())
+    }
+
     /// Somebody who has these pieces, and lets itself be asked; what it is asked for.
     pub(crate) fn meet(&mut self, fast: bool, pieces: &Bitfield) -> (ConnId, Vec<BlockSpan>) {
         let conn = self.greet(fast);
@@ -187,6 +207,30 @@ pub(crate) fn handshake(stranger: u32, fast: bool) -> Message<Virtual> {
         fast,
         extended: false,
     }))
+}
+
+/// The handshake of a stranger who speaks the extension protocol and the fast extension.
+pub(crate) fn extended_handshake(stranger: u32) -> Message<Virtual> {
+    Message::Handshake(Box::new(Handshake {
+        info_hash: SWARM,
+        peer_id: peer_id(stranger as usize),
+        fast: true,
+        extended: true,
+    }))
+}
+
+/// An extension's message.
+pub(crate) fn extension(id: u8, payload: impl Into<bytes::Bytes>) -> Message<Virtual> {
+    Message::Extended(Box::new(Extended { id, payload: payload.into() }))
+}
+
+/// The extension messages to a connection under a number of its choice.
+pub(crate) fn extensions(said: &[Output<Simulated>], conn: ConnId, id: u8) -> Vec<bytes::Bytes> {
+    let payload = |message: Message<Virtual>| match message {
+        Message::Extended(extended) if extended.id == id => Some(extended.payload),
+        _ => None,
+    };
+    messages(said, conn).into_iter().filter_map(payload).collect()
 }
 
 pub(crate) fn accepted(said: &[Output<Simulated>]) -> Option<ConnId> {

@@ -402,6 +402,9 @@ impl<E: Medium> Swarm<E> {
             let at = sender.uplink_free;
             self.plan(at, Happening::Sent { member, to, bytes });
         }
+        if let Message::Extended(_) = message {
+            self.plan(self.now, Happening::Sent { member, to, bytes: message.credited_len() });
+        }
         let at = self.arrival(link, 1 - end, delay);
         let encoding = self.members[member].config.encoding;
         for parcel in E::pack(encoding, &message, &mut self.rng) {

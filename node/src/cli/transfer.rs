@@ -1,0 +1,83 @@
+//! `seed` and `get`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Args;
+
+use super::choices::Choices;
+
+/// Files to offer.
+#[derive(Debug, Args)]
+pub(crate) struct Seed {
+    /// Files or directories to offer, or torrent files whose content is in the current directory
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    #[command(flatten)]
+    pub(crate) choices: Choices,
+}
+
+/// Something to fetch.
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// A torrent file
+    pub(crate) what: String,
+    /// The directory to put it in
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Go on seeding for so long when it is complete, such as "10min"
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) seed_after: Option<Duration>,
+    /// End as soon as it is complete; the default unless --seed-after is given
+    #[arg(long, conflicts_with = "seed_after")]
+    pub(crate) exit_when_done: bool,
+    /// Give up when it is not complete after so long, such as "30s"
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// One JSON object in place of the path at the end
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    #[command(flatten)]
+    pub(crate) choices: Choices,
+}
+
+/// Where and how fast to speak with others.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct Network {
+    /// A peer that is known beforehand, as IP:PORT; may be given again
+    #[arg(long = "peer", value_name = "ADDR")]
+    pub(crate) peers: Vec<SocketAddr>,
+    /// Our own address: others reach us here, and we dial from it [default: all]
+    #[arg(long, value_name = "IP")]
+    pub(crate) listen: Option<IpAddr>,
+    /// The port to listen on [default: the first free one of 6881 to 6889]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Send no faster than this per second, such as "5 MiB/s"
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(crate) up: Option<u64>,
+    /// Receive no faster than this per second, such as "5 MiB/s"
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(crate) down: Option<u64>,
+    /// Say nothing but results and errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: who connects, and why connections end
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+fn rate(text: &str) -> Result<u64, String> {
+    let size = text.trim().strip_suffix("/s").unwrap_or(text).trim_end();
+    match size.parse::<ByteSize>() {
+        Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
+        _ => Err("expected a rate such as \"5 MiB/s\" or 500kB/s".into()),
+    }
+}

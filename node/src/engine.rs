@@ -1,0 +1,340 @@
+//! The engine: one task that owns the state machines of all torrents and drives them.
+//!
+//! It waits for news from connections, disks, trackers and the user, takes in what is there, acts on what the core says, and
+//! hands gathered work over: blocks to the disk, messages to the writers. It never waits for a peer, a disk or a
+//! tracker, so a slow one slows nobody else. It decides nothing about the protocol: that is the core's.
+
+mod buffers;
+mod dial;
+mod event;
+mod link;
+mod listener;
+mod outbound;
+mod rate;
+mod status;
+mod swarm;
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use minibit_core::boundary::DiskDone;
+use minibit_core::metainfo::Metainfo;
+use minibit_core::torrent::{Identity, Particulars, Torrent};
+use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Sleep;
+
+use self::event::{Arrival, Event, SwarmId};
+use self::link::{Opened, Shared};
+use self::swarm::{Parts, Swarm};
+use crate::clock::Clock;
+use crate::limits::{EVENTS, EVENTS_AT_ONCE};
+use crate::storage::Storage;
+
+pub(crate) use self::listener::{Listener, Opening, Visitor};
+pub(crate) use self::rate::Limiter;
+pub(crate) use self::status::{Phase, Status};
+
+/// What other clients show of us.
+const CLIENT: &str = concat!("MiniBit ", env!("CARGO_PKG_VERSION"));
+
+/// What the user has chosen for all torrents.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Our own address to dial from.
+    pub(crate) dial_from: Option<IpAddr>,
+    /// The port that others reach us at.
+    pub(crate) port: u16,
+    pub(crate) down: Option<Arc<Limiter>>,
+    pub(crate) up: Option<Arc<Limiter>>,
+}
+
+/// A torrent to take part in.
+#[derive(Debug)]
+pub(crate) struct NewTorrent {
+    pub(crate) metainfo: Arc<Metainfo>,
+    pub(crate) config: Config,
+    pub(crate) storage: Storage,
+    pub(crate) have: Bitfield,
+    /// Peers that are known beforehand.
+    pub(crate) peers: Vec<SocketAddr>,
+}
+
+/// What the rest of the program wants of the engine.
+#[derive(Debug)]
+enum Order {
+    Add(Box<NewTorrent>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
+    AddPeers(InfoHash, Vec<SocketAddr>),
+    Stop,
+}
+
+/// The engine as the rest of the program sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    orders: mpsc::Sender<Order>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Handle {
+    /// Takes part in a torrent.
+    ///
+    /// # Errors
+    /// When the system has no threads for its disk, or the engine has ended.
+    pub(crate) async fn add(&self, torrent: NewTorrent) -> io::Result<watch::Receiver<Status>> {
+        let (answer, status) = oneshot::channel();
+        // Where the engine has ended the answer does not come.
+        let _ = self.orders.send(Order::Add(Box::new(torrent), answer)).await;
+        status.await.map_err(io::Error::other)?
+    }
+
+    /// Peers of a torrent that were heard of.
+    pub(crate) async fn add_peers(&self, info_hash: InfoHash, peers: Vec<SocketAddr>) {
+        let _ = self.orders.send(Order::AddPeers(info_hash, peers)).await;
+    }
+
+    /// Says good-bye to everyone; [`Engine::run`] returns soon after.
+    pub(crate) async fn stop(&self) {
+        let _ = self.orders.send(Order::Stop).await;
+    }
+
+    /// Somebody has connected who speaks the peer protocol. Dropped, and so closed, when the engine is behind.
+    pub(crate) fn arrived(&self, visitor: Visitor) {
+        let Visitor { stream, prefix, addr, opening, place } = visitor;
+        if let Opening::Peer { encoding, info_hash } = opening {
+            let opened = Opened { stream, prefix, encoding, place: Some(place) };
+            let _ = self.events.try_send(Event::Arrived(Arrival { opened, addr, info_hash }));
+        }
+    }
+}
+
+/// The owner of all torrents.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    clock: Clock,
+    peer_id: PeerId,
+    options: Options,
+    shared: Shared,
+    events: mpsc::Receiver<Event>,
+    orders: mpsc::Receiver<Order>,
+    swarms: Vec<Swarm>,
+    timer: Pin<Box<Sleep>>,
+    /// When the timer rings.
+    rings_at: Instant,
+    inbox: Inbox,
+    stopping: bool,
+}
+
+/// What has come in and was not acted on.
+#[derive(Debug, Default)]
+struct Inbox {
+    done: Vec<(SwarmId, Vec<DiskDone<Bytes>>)>,
+    events: Vec<Event>,
+    orders: Vec<Order>,
+    rang: bool,
+}
+
+impl Engine {
+    /// An engine without torrents, and the handle to it.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub(crate) fn new(clock: Clock, options: Options) -> io::Result<(Self, Handle)> {
+        let (events_in, events) = mpsc::channel(EVENTS);
+        let (orders_in, orders) = mpsc::channel(EVENTS);
+        let shared = Shared {
+            events: events_in.clone(),
+            buffers: Arc::default(),
+            down: options.down.clone(),
+            up: options.up.clone(),
+        };
+        let engine = Self {
+            clock,
+            peer_id: peer_id()?,
+            options,
+            shared,
+            events,
+            orders,
+            swarms: Vec::new(),
+            timer: Box::pin(tokio::time::sleep(crate::limits::STATUS_EVERY)),
+            rings_at: Instant::ZERO,
+            inbox: Inbox::default(),
+            stopping: false,
+        };
+        Ok((engine, Handle { orders: orders_in, events: events_in }))
+    }
+
+    /// Drives everything until it is told to stop.
+    pub(crate) async fn run(mut self) {
+        while !self.stopping {
+            poll_fn(|context| self.gather(context)).await;
+            let now = self.clock.now();
+            self.take_in(now);
+            self.flush(now);
+        }
+        self.close().await;
+    }
+
+    /// Waits for news, and takes all that is there.
+    fn gather(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut any = false;
+        for (id, swarm) in self.swarms.iter_mut().enumerate() {
+            while let Poll::Ready(Some(done)) = swarm.done().poll_recv(context) {
+                self.inbox.done.push((id, done));
+                any = true;
+            }
+        }
+        any |= self.events.poll_recv_many(context, &mut self.inbox.events, EVENTS_AT_ONCE).is_ready();
+        any |= self.orders.poll_recv_many(context, &mut self.inbox.orders, EVENTS_AT_ONCE).is_ready();
+        self.inbox.rang = self.timer.as_mut().poll(context).is_ready();
+        if any || self.inbox.rang { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn take_in(&mut self, now: Instant) {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        for (id, done) in inbox.done.drain(..) {
+            for done in done {
+                self.swarms[id].input(now, Input::Disk(done));
+            }
+        }
+        for event in inbox.events.drain(..) {
+            self.on_event(now, event);
+        }
+        for order in inbox.orders.drain(..) {
+            self.on_order(now, order);
+        }
+        for swarm in &mut self.swarms {
+            if swarm.poll_timeout().is_some_and(|due| due <= now) {
+                swarm.input(now, Input::Timeout);
+            }
+        }
+        // The vectors keep their memory.
+        self.inbox = inbox;
+    }
+
+    fn on_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Messages { swarm, conn, messages } => self.swarms[swarm].messages(now, conn, messages),
+            Event::Sent { swarm, conn, bytes } => {
+                self.swarms[swarm].input(now, Input::Sent { to: conn, bytes })
+            }
+            Event::Gone { swarm, conn } => self.swarms[swarm].gone(now, conn),
+            Event::Dialled { swarm, conn, stream } => self.swarms[swarm].dialled(now, conn, stream),
+            Event::Arrived(arrival) => {
+                if let Some(swarm) = self.swarm_of(&arrival) {
+                    swarm.arrived(now, arrival);
+                }
+            }
+            Event::Announced { swarm, answer } => self.swarms[swarm].input(now, Input::Announced(answer)),
+            Event::Finished { swarm, result } => {
+                let phase = match result {
+                    Ok(path) => Phase::Complete(path),
+                    Err(error) => Phase::DiskFailed(error.to_string()),
+                };
+                self.swarms[swarm].enter(now, phase);
+            }
+        }
+    }
+
+    fn swarm_of(&mut self, arrival: &Arrival) -> Option<&mut Swarm> {
+        let wanted = |swarm: &&mut Swarm| match arrival.info_hash {
+            Some(info_hash) => swarm.info_hash() == info_hash,
+            None => swarm.is_nameless(),
+        };
+        self.swarms.iter_mut().find(wanted)
+    }
+
+    fn on_order(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Add(torrent, answer) => {
+                let status = self.add(now, *torrent);
+                // Who asked may have gone meanwhile.
+                let _ = answer.send(status);
+            }
+            Order::AddPeers(info_hash, peers) => {
+                if let Some(swarm) = self.swarms.iter_mut().find(|swarm| swarm.info_hash() == info_hash) {
+                    swarm.input(now, Input::Command(Command::AddPeers(peers)));
+                }
+            }
+            Order::Stop => self.stopping = true,
+        }
+    }
+
+    fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
+        let NewTorrent { metainfo, config, storage, have, peers } = new;
+        let identity = Identity { info_hash: metainfo.info_hash(), peer_id: self.peer_id, stream: 0 };
+        let seed = Seed::from_bytes(random()?);
+        let complete = have.is_full();
+        let particulars = Particulars {
+            info: metainfo.info().clone(),
+            private: metainfo.is_private(),
+            port: Some(self.options.port),
+            client: CLIENT.into(),
+        };
+        let torrent = Torrent::new(config, metainfo.geometry(), identity, have, now, seed);
+        let torrent = torrent.with_particulars(particulars);
+        let (done_in, done) = mpsc::unbounded_channel();
+        let mut swarm = Swarm::new(Parts {
+            id: self.swarms.len(),
+            metainfo,
+            torrent,
+            disk: storage.start(done_in)?,
+            done,
+            dial_from: self.options.dial_from,
+            shared: self.shared.clone(),
+        });
+        swarm.input(now, Input::Command(Command::AddPeers(peers)));
+        swarm.input(now, Input::Command(Command::Start));
+        if complete {
+            swarm.finish();
+        }
+        let status = swarm.status();
+        self.swarms.push(swarm);
+        Ok(status)
+    }
+
+    /// Hands gathered work over, and sets the timer.
+    fn flush(&mut self, now: Instant) {
+        for swarm in &mut self.swarms {
+            swarm.flush(now);
+        }
+        let next = self.swarms.iter().filter_map(Swarm::poll_timeout).min().unwrap_or(Instant::MAX);
+        // A timer that rings too early does no harm and is cheaper than one that is set anew at each turn.
+        if next < self.rings_at || self.rings_at <= now {
+            let next = next.min(now + crate::limits::LONGEST_SLEEP);
+            if let Some(system) = self.clock.system(next) {
+                self.timer.as_mut().reset(system.into());
+            }
+            self.rings_at = next;
+        }
+    }
+
+    async fn close(mut self) {
+        let now = self.clock.now();
+        for swarm in &mut self.swarms {
+            swarm.input(now, Input::Command(Command::Stop));
+            swarm.flush(now);
+        }
+        for swarm in self.swarms {
+            swarm.close().await;
+        }
+    }
+}
+
+/// What we call ourselves: client and version in Azureus style (BEP 20), then random bytes.
+fn peer_id() -> io::Result<PeerId> {
+    let mut id = *b"-MB0100-            ";
+    let random: [u8; 12] = random()?;
+    id[8..].copy_from_slice(&random);
+    Ok(PeerId(id))
+}
+
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
+}

@@ -1,0 +1,234 @@
+//! The two tasks of a connection: one turns bytes into messages, the other messages into bytes.
+//!
+//! They decide nothing. The reader reads as much as there is with one system call and hands all messages in it to the engine
+//! as one batch; when the engine is behind it waits, reads nothing, and TCP tells the peer. The writer sends whatever
+//! has gathered in the [`Outbound`] and reports the block data that has left.
+
+use std::future::{Future as _, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use minibit_core::config::{Config, Encoding};
+use minibit_core::wire::{self, Decoder};
+use minibit_core::{ConnId, Message};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+use super::buffers::Buffers;
+use super::event::{Event, SwarmId};
+use super::outbound::{Batch, Full, Outbound};
+use super::rate::Limiter;
+use crate::limits::{LAST_WORDS, LEAST_READ, WRITE_SLICES};
+
+/// What all connections share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) buffers: Arc<Buffers>,
+    /// Limits on what we receive and send, where the user has set some.
+    pub(crate) down: Option<Arc<Limiter>>,
+    pub(crate) up: Option<Arc<Limiter>>,
+}
+
+/// An open connection, as the engine sees it. Dropped, it closes.
+#[derive(Debug)]
+pub(crate) struct Link {
+    outbound: Arc<Outbound>,
+    reader: AbortHandle,
+}
+
+/// A stream that has just been opened, by us or by the other end.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) stream: TcpStream,
+    /// What was read to find out what the other end speaks.
+    pub(crate) prefix: BytesMut,
+    pub(crate) encoding: Encoding,
+    /// The place that an incoming connection takes among all of them.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
+}
+
+impl Link {
+    /// Starts the tasks.
+    pub(crate) fn start(
+        swarm: SwarmId,
+        conn: ConnId,
+        opened: Opened,
+        config: &Config,
+        limits: wire::Limits,
+        shared: &Shared,
+    ) -> Self {
+        let Opened { stream, prefix, encoding, place } = opened;
+        let outbound = Arc::new(Outbound::new(encoding));
+        let (read_half, write_half) = stream.into_split();
+        let reader = Reader {
+            stream: read_half,
+            decoder: Decoder::new(encoding, config.handshake, limits),
+            partial: prefix,
+            shared: shared.clone(),
+        };
+        let writer = Writer {
+            _place: place,
+            stream: write_half,
+            outbound: Arc::clone(&outbound),
+            shared: shared.clone(),
+        };
+        let reader = tokio::spawn(reader.run(swarm, conn)).abort_handle();
+        tokio::spawn(writer.run(swarm, conn));
+        Self { outbound, reader }
+    }
+
+    /// Puts a message in line; it leaves after [`flush`](Self::flush).
+    pub(crate) fn send(&self, message: Message<Bytes>) -> Result<(), Full> {
+        self.outbound.push(message)
+    }
+
+    pub(crate) fn flush(&self) {
+        self.outbound.flush();
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.reader.abort();
+        self.outbound.close();
+    }
+}
+
+struct Reader {
+    stream: OwnedReadHalf,
+    decoder: Decoder,
+    /// The beginning of a message whose rest has not come.
+    partial: BytesMut,
+    shared: Shared,
+}
+
+/// What one read has brought.
+struct Taken {
+    messages: Vec<Message<Bytes>>,
+    /// Bytes that were read; 0: the other end has closed.
+    bytes: usize,
+    /// Nothing more comes, or nothing that makes sense.
+    over: bool,
+}
+
+impl Reader {
+    async fn run(mut self, swarm: SwarmId, conn: ConnId) {
+        // What was read to tell the protocol may hold whole messages.
+        let prefix = self.partial.split();
+        let mut taken = self.decode(prefix.len().max(1), prefix.clone());
+        loop {
+            if !taken.messages.is_empty() {
+                let event = Event::Messages { swarm, conn, messages: taken.messages };
+                if self.shared.events.send(event).await.is_err() {
+                    return;
+                }
+            }
+            if taken.over {
+                break;
+            }
+            if let Some(limiter) = &self.shared.down {
+                limiter.pay(taken.bytes).await;
+            }
+            taken = match self.read().await {
+                Ok((bytes, chunk)) => self.decode(bytes, chunk),
+                Err(_) => break,
+            };
+        }
+        // Nobody is left to be told when the engine has ended.
+        let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
+    }
+
+    /// Waits for bytes, and returns how many came, behind what was left from the last time. While it waits it holds no buffer.
+    async fn read(&mut self) -> io::Result<(usize, BytesMut)> {
+        let most = self.shared.down.as_ref().map_or(usize::MAX, |limiter| limiter.step());
+        poll_fn(|context| {
+            let mut chunk = self.shared.buffers.take();
+            chunk.reserve(self.partial.len() + LEAST_READ);
+            chunk.extend_from_slice(&self.partial);
+            let polled = pin!(self.stream.read_buf(&mut (&mut chunk).limit(most))).poll(context);
+            match polled {
+                Poll::Pending => {
+                    self.shared.buffers.give_back(chunk);
+                    Poll::Pending
+                }
+                Poll::Ready(read) => Poll::Ready(read.map(|bytes| (bytes, chunk))),
+            }
+        })
+        .await
+    }
+
+    /// Takes all messages out of the chunk and remembers the beginning of one whose rest has not come.
+    fn decode(&mut self, bytes: usize, mut chunk: BytesMut) -> Taken {
+        let mut messages = Vec::new();
+        let mut over = bytes == 0;
+        loop {
+            match self.decoder.decode(&mut chunk) {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break,
+                Err(error) if error.is_unknown_message() => {}
+                Err(_) => {
+                    over = true;
+                    break;
+                }
+            }
+        }
+        self.partial.clear();
+        self.partial.extend_from_slice(&chunk);
+        self.shared.buffers.give_back(chunk);
+        Taken { messages, bytes, over }
+    }
+}
+
+struct Writer {
+    /// Free when the socket is closed.
+    _place: Option<OwnedSemaphorePermit>,
+    stream: OwnedWriteHalf,
+    outbound: Arc<Outbound>,
+    shared: Shared,
+}
+
+impl Writer {
+    async fn run(mut self, swarm: SwarmId, conn: ConnId) {
+        let outbound = Arc::clone(&self.outbound);
+        // The other end may not be reading: last words do not hold the connection for long.
+        let patience = async {
+            outbound.closed().await;
+            sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            () = self.send_all(swarm, conn) => {}
+            () = patience => {}
+        }
+    }
+
+    async fn send_all(&mut self, swarm: SwarmId, conn: ConnId) {
+        while let Some(mut batch) = self.outbound.next().await {
+            while !batch.is_sent() {
+                let Ok(written) = self.write(&batch).await else { return };
+                let bytes = batch.advance(written);
+                if bytes > 0 && self.shared.events.send(Event::Sent { swarm, conn, bytes }).await.is_err() {
+                    return;
+                }
+                if let Some(limiter) = &self.shared.up {
+                    limiter.pay(written).await;
+                }
+            }
+        }
+    }
+
+    /// One system call. The reader notices an error, too, and reports it.
+    async fn write(&mut self, batch: &Batch) -> io::Result<usize> {
+        let most = self.shared.up.as_ref().map_or(usize::MAX, |limiter| limiter.step());
+        let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+        let count = batch.slices(&mut slices, most);
+        self.stream.write_vectored(&slices[..count]).await
+    }
+}

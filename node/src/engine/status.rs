@@ -1,0 +1,53 @@
+//! How a transfer goes, for those who watch it.
+
+use std::path::PathBuf;
+
+use minibit_core::MessageKind;
+use minibit_core::torrent::Stats;
+
+/// A look at one swarm.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Status {
+    pub(crate) phase: Phase,
+    /// Pieces that are complete and verified.
+    pub(crate) pieces: u32,
+    /// Bytes still missing.
+    pub(crate) left: u64,
+    pub(crate) stats: Stats,
+    /// Open connections.
+    pub(crate) peers: usize,
+    /// Connections that have given us blocks.
+    pub(crate) sources: u32,
+    pub(crate) sent: Counts,
+    pub(crate) received: Counts,
+}
+
+/// How far it has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    #[default]
+    Running,
+    /// Everything is here and verified, under this path.
+    Complete(PathBuf),
+    /// The disk does not take or give any more; in words.
+    DiskFailed(String),
+}
+
+/// Messages by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts([u64; MessageKind::ALL.len()]);
+
+impl Counts {
+    pub(crate) const fn count(&mut self, kind: MessageKind) {
+        self.0[kind as usize] += 1;
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The kinds that there were any of.
+    pub(crate) fn by_kind(&self) -> impl Iterator<Item = (MessageKind, u64)> {
+        MessageKind::ALL.into_iter().zip(self.0).filter(|&(_, count)| count > 0)
+    }
+}

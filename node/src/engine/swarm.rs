@@ -1,0 +1,296 @@
+//! One torrent as the engine drives it: the core's state machine, its connections, its disk, its trackers.
+//!
+//! Every input goes in and every output is acted on before the next one, as the boundary demands. Nothing is waited for:
+//! disk operations and messages are gathered, and leave together when the engine has taken in what was there.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use minibit_core::boundary::{DiskDone, DiskOp, Event as CoreEvent, Net};
+use minibit_core::metainfo::Metainfo;
+use minibit_core::torrent::Torrent;
+use minibit_core::{ConnId, InfoHash, Input, Instant, Message, Outbox, Output, wire};
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use super::dial::dial;
+use super::event::{Arrival, Event, SwarmId};
+use super::link::{Link, Opened, Shared};
+use super::status::{Phase, Status};
+use crate::limits::STATUS_EVERY;
+use crate::storage::Disk;
+
+/// A torrent in the engine.
+#[derive(Debug)]
+pub(crate) struct Swarm {
+    id: SwarmId,
+    metainfo: Arc<Metainfo>,
+    torrent: Torrent<Net>,
+    outbox: Outbox<Net>,
+    /// By the slot of the connection's id.
+    links: Vec<Option<(ConnId, State)>>,
+    disk: Arc<Disk>,
+    done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
+    /// Work for the disk that has not been handed over.
+    ops: Vec<DiskOp<Bytes>>,
+    /// Connections with messages that their writers have not been told of.
+    unflushed: Vec<ConnId>,
+    /// Inputs that follow from outputs; taken in when those are all acted on.
+    followups: VecDeque<Input<Net>>,
+    /// Who has connected and waits for the core's answer.
+    arriving: Option<Opened>,
+    dial_from: Option<IpAddr>,
+    shared: Shared,
+    status: watch::Sender<Status>,
+    seen: Status,
+    told_at: Instant,
+}
+
+/// How far a connection has come, as far as sockets go.
+#[derive(Debug)]
+enum State {
+    Dialling(AbortHandle),
+    Open { link: Link, unflushed: bool, has_given: bool },
+}
+
+/// What a swarm is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) id: SwarmId,
+    pub(crate) metainfo: Arc<Metainfo>,
+    pub(crate) torrent: Torrent<Net>,
+    pub(crate) disk: Disk,
+    pub(crate) done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
+    pub(crate) dial_from: Option<IpAddr>,
+    pub(crate) shared: Shared,
+}
+
+impl Swarm {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { id, metainfo, torrent, disk, done, dial_from, shared } = parts;
+        Self {
+            id,
+            metainfo,
+            torrent,
+            outbox: Outbox::new(),
+            links: Vec::new(),
+            disk: Arc::new(disk),
+            done,
+            ops: Vec::new(),
+            unflushed: Vec::new(),
+            followups: VecDeque::new(),
+            arriving: None,
+            dial_from,
+            shared,
+            status: watch::Sender::default(),
+            seen: Status::default(),
+            told_at: Instant::ZERO,
+        }
+    }
+
+    pub(crate) fn info_hash(&self) -> InfoHash {
+        self.metainfo.info_hash()
+    }
+
+    /// Do connections of this swarm open without a handshake that would name it?
+    pub(crate) fn is_nameless(&self) -> bool {
+        !self.torrent.config().handshake
+    }
+
+    pub(crate) fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// What the disk has done.
+    pub(crate) fn done(&mut self) -> &mut mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>> {
+        &mut self.done
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.torrent.poll_timeout()
+    }
+
+    /// Takes one input in, and whatever follows from it.
+    pub(crate) fn input(&mut self, now: Instant, input: Input<Net>) {
+        let mut next = Some(input);
+        while let Some(input) = next {
+            self.torrent.handle_input(now, input, &mut self.outbox);
+            while let Some(output) = self.outbox.pop() {
+                self.act(output);
+            }
+            next = self.followups.pop_front();
+        }
+    }
+
+    pub(crate) fn messages(&mut self, now: Instant, conn: ConnId, messages: Vec<Message<Bytes>>) {
+        for message in messages {
+            // A message may have ended the connection; what came behind it is not looked at.
+            let Some(State::Open { has_given, .. }) = self.state_mut(conn) else { return };
+            let first_block = matches!(message, Message::Piece { .. }) && !std::mem::replace(has_given, true);
+            self.seen.sources += u32::from(first_block);
+            self.seen.received.count(message.kind());
+            self.input(now, Input::Message { from: conn, message });
+        }
+    }
+
+    pub(crate) fn gone(&mut self, now: Instant, conn: ConnId) {
+        self.forget(conn);
+        self.input(now, Input::Disconnected { conn });
+    }
+
+    pub(crate) fn dialled(&mut self, now: Instant, conn: ConnId, stream: Option<tokio::net::TcpStream>) {
+        if self.state_mut(conn).is_none() {
+            return;
+        }
+        let Some(stream) = stream else { return self.gone(now, conn) };
+        let encoding = self.torrent.config().encoding;
+        self.open(conn, Opened { stream, prefix: bytes::BytesMut::new(), encoding, place: None });
+        self.input(now, Input::Connected { conn });
+    }
+
+    pub(crate) fn arrived(&mut self, now: Instant, arrival: Arrival) {
+        self.arriving = Some(arrival.opened);
+        // There is one arrival at a time, and the answer comes at once: one ticket is enough.
+        self.input(now, Input::Incoming { ticket: 0, addr: arrival.addr });
+    }
+
+    /// Everything that is there has been taken in: what was gathered leaves.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        if !self.ops.is_empty() {
+            self.disk.submit(std::mem::take(&mut self.ops));
+        }
+        for conn in std::mem::take(&mut self.unflushed) {
+            if let Some(State::Open { link, unflushed, .. }) = self.state_mut(conn) {
+                *unflushed = false;
+                link.flush();
+            }
+        }
+        if now.saturating_since(self.told_at) >= STATUS_EVERY {
+            self.tell(now);
+        }
+    }
+
+    /// The content is complete, or the disk has failed.
+    pub(crate) fn enter(&mut self, now: Instant, phase: Phase) {
+        self.seen.phase = phase;
+        self.tell(now);
+    }
+
+    /// Tells those who watch.
+    fn tell(&mut self, now: Instant) {
+        let have = self.torrent.have();
+        let geometry = self.torrent.geometry();
+        self.seen.pieces = have.count();
+        self.seen.left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
+        self.seen.stats = self.torrent.stats();
+        self.seen.peers = self.torrent.connections().filter(|connection| connection.open).count();
+        self.told_at = now;
+        self.status.send_replace(self.seen.clone());
+    }
+
+    fn act(&mut self, output: Output<Net>) {
+        match output {
+            Output::Send { to, message } => self.send(to, message),
+            Output::Disk(op) => self.ops.push(op),
+            Output::Connect { conn, addr } => self.connect(conn, addr),
+            Output::Accept { conn, .. } => {
+                if let Some(opened) = self.arriving.take() {
+                    self.open(conn, opened);
+                }
+            }
+            Output::Refuse { .. } => self.arriving = None,
+            Output::Disconnect { conn, .. } => self.forget(conn),
+            Output::Announce(_) => {}
+            Output::Event(event) => self.note(&event),
+        }
+    }
+
+    fn send(&mut self, to: ConnId, message: Message<Bytes>) {
+        let Some(State::Open { link, unflushed, .. }) = state_mut(&mut self.links, to) else { return };
+        if !std::mem::replace(unflushed, true) {
+            self.unflushed.push(to);
+        }
+        self.seen.sent.count(message.kind());
+        if link.send(message).is_err() {
+            self.forget(to);
+            self.followups.push_back(Input::Disconnected { conn: to });
+        }
+    }
+
+    fn connect(&mut self, conn: ConnId, addr: SocketAddr) {
+        let (swarm, from, events) = (self.id, self.dial_from, self.shared.events.clone());
+        let dialling = tokio::spawn(async move {
+            let stream = dial(addr, from).await.ok();
+            // Nobody is left to be told when the engine has ended.
+            let _ = events.send(Event::Dialled { swarm, conn, stream }).await;
+        });
+        self.place(conn, State::Dialling(dialling.abort_handle()));
+    }
+
+    fn open(&mut self, conn: ConnId, opened: Opened) {
+        let config = self.torrent.config();
+        let limits = wire::Limits::of(&self.torrent.geometry());
+        let link = Link::start(self.id, conn, opened, config, limits, &self.shared);
+        self.place(conn, State::Open { link, unflushed: false, has_given: false });
+    }
+
+    fn note(&mut self, event: &CoreEvent<SocketAddr>) {
+        match event {
+            CoreEvent::Completed => self.finish(),
+            CoreEvent::DiskFailed => {
+                let why = self.disk.last_error().unwrap_or_else(|| "the disk has failed".into());
+                self.seen.phase = Phase::DiskFailed(why);
+                self.told_at = Instant::ZERO;
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything is here: has the disk give it its final name.
+    pub(crate) fn finish(&self) {
+        let (swarm, disk, events) = (self.id, Arc::clone(&self.disk), self.shared.events.clone());
+        tokio::spawn(async move {
+            let result = disk.finish().await;
+            let _ = events.send(Event::Finished { swarm, result }).await;
+        });
+    }
+
+    fn place(&mut self, conn: ConnId, state: State) {
+        if self.links.len() <= conn.slot() {
+            self.links.resize_with(conn.slot() + 1, || None);
+        }
+        self.links[conn.slot()] = Some((conn, state));
+    }
+
+    fn state_mut(&mut self, conn: ConnId) -> Option<&mut State> {
+        state_mut(&mut self.links, conn)
+    }
+
+    fn forget(&mut self, conn: ConnId) {
+        if self.state_mut(conn).is_some()
+            && let Some((_, State::Dialling(dialling))) = self.links[conn.slot()].take()
+        {
+            dialling.abort();
+        }
+    }
+}
+
+fn state_mut(links: &mut [Option<(ConnId, State)>], conn: ConnId) -> Option<&mut State> {
+    let (owner, state) = links.get_mut(conn.slot())?.as_mut()?;
+    (*owner == conn).then_some(state)
+}
+
+impl Swarm {
+    pub(crate) async fn close(self) {
+        let Self { disk, .. } = self;
+        if let Some(disk) = Arc::into_inner(disk) {
+            let _ = disk.close().await;
+        }
+    }
+}

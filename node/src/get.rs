@@ -1,0 +1,242 @@
+//! `node get`: fetch what somebody seeds.
+
+use std::future::pending;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use minibit_core::Instant;
+use minibit_core::metainfo::Metainfo;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::cli::Get;
+use crate::engine::{NewTorrent, Phase, Status};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::progress::{self, Progress};
+use crate::session::{self, Session};
+use crate::storage::{self, Mode, Opened};
+use crate::{called_as, show};
+
+/// How often the display is brought up to date.
+const TICK: Duration = Duration::from_millis(100);
+
+pub(crate) fn run(options: &Get) -> Result<(), Failure> {
+    session::run(get(options))
+}
+
+async fn get(options: &Get) -> Result<(), Failure> {
+    let session = Session::start(&options.network)?;
+    let start = session.clock.now();
+    let ended = fetch(options, &session, start).await;
+    session.stop().await;
+    ended
+}
+
+async fn fetch(options: &Get, session: &Session, start: Instant) -> Result<(), Failure> {
+    let mut interrupt = session.interrupt.clone();
+    let metainfo = Arc::new(read(Path::new(&options.what))?);
+    let opened = {
+        let (metainfo, output) = (Arc::clone(&metainfo), options.output.clone());
+        let opening = open(metainfo, output, Mode::Download, options.network.quiet);
+        tokio::select! {
+            opened = opening => opened?,
+            () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted while checking what is there"))),
+        }
+    };
+    let had = Status { pieces: opened.have.count(), ..Status::default() };
+    let mut config = options.choices.config();
+    config.announcing = None;
+    let torrent = NewTorrent {
+        metainfo: Arc::clone(&metainfo),
+        config,
+        storage: opened.storage,
+        have: opened.have,
+        peers: options.network.peers.clone(),
+    };
+    let mut status = session.engine.add(torrent).await.context("cannot start")?;
+    let watched = watch(options, &metainfo, &mut status, &mut interrupt).await;
+    let seen = status.borrow().clone();
+    let path = match watched {
+        Ended::Complete(path) => path,
+        Ended::Failed(why) => return Err(failed(options, &metainfo, &seen, &why)),
+        Ended::TimedOut => return Err(too_slow(&metainfo, &seen)),
+        Ended::Interrupted => return Err(interrupted(options, &metainfo, &seen)),
+    };
+    report(options, &metainfo, &path, &had, &seen, session.clock.now() - start)?;
+    if let Some(time) = options.seed_after {
+        tokio::select! {
+            () = sleep(time) => {}
+            () = interrupt.asked() => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads a torrent file.
+pub(crate) fn read(file: &Path) -> Result<Metainfo, Failure> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()));
+    let bytes = bytes.map_err(Failure::usage)?;
+    Ok(Metainfo::parse(&bytes).with_context(|| format!("{} is not a sound torrent file", file.display()))?)
+}
+
+/// Finds out what is there already, on a thread of its own.
+pub(crate) async fn open(
+    metainfo: Arc<Metainfo>,
+    path: PathBuf,
+    mode: Mode,
+    quiet: bool,
+) -> Result<Opened, Failure> {
+    let checking = tokio::task::spawn_blocking(move || {
+        let mut shown: Option<Progress> = None;
+        let what = format!("checking {}", show::harmless(metainfo.name()));
+        let opened = storage::open(&metainfo, &path, mode, &mut |done, total| {
+            shown.get_or_insert_with(|| Progress::start(&what, total, quiet)).at(done, "");
+        });
+        if let Some(shown) = shown {
+            shown.finish();
+        }
+        opened
+    });
+    Ok(checking.await.context("the check has crashed")??)
+}
+
+enum Ended {
+    Complete(PathBuf),
+    Failed(String),
+    TimedOut,
+    Interrupted,
+}
+
+/// Shows how it goes until there is nothing more to see.
+async fn watch(
+    options: &Get,
+    metainfo: &Metainfo,
+    status: &mut watch::Receiver<Status>,
+    interrupt: &mut Interrupt,
+) -> Ended {
+    let len = metainfo.geometry().len();
+    let mut shown = Progress::start(&show::harmless(metainfo.name()), len, options.network.quiet);
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let deadline = async {
+        match options.timeout {
+            Some(time) => sleep(time).await,
+            None => pending().await,
+        }
+    };
+    let mut deadline = pin!(deadline);
+    let look = status.clone();
+    let mut over = pin!(over(status));
+    let ended = loop {
+        tokio::select! {
+            ended = &mut over => break ended,
+            _ = ticks.tick() => {
+                let Status { left, peers, .. } = *look.borrow();
+                shown.at(len - left.min(len), &show::count(peers, "peer"));
+            }
+            () = &mut deadline => break Ended::TimedOut,
+            () = interrupt.asked() => break Ended::Interrupted,
+        }
+    };
+    shown.finish();
+    ended
+}
+
+/// Waits until it is complete, or never will be.
+async fn over(status: &mut watch::Receiver<Status>) -> Ended {
+    match status.wait_for(|status| status.phase != Phase::Running).await.map(|status| status.phase.clone()) {
+        Ok(Phase::Complete(path)) => Ended::Complete(path),
+        Ok(Phase::DiskFailed(why)) => Ended::Failed(why),
+        Ok(Phase::Running) | Err(_) => Ended::Failed("the engine has crashed".into()),
+    }
+}
+
+/// What was fetched, and how: the path for programs, the rest for people.
+fn report(
+    options: &Get,
+    metainfo: &Metainfo,
+    path: &Path,
+    had: &Status,
+    seen: &Status,
+    took: Duration,
+) -> Result<(), Failure> {
+    let geometry = metainfo.geometry();
+    let fetched = seen.stats.downloaded - seen.stats.wasted.min(seen.stats.downloaded);
+    if options.json {
+        let summary = serde_json::json!({
+            "path": path,
+            "info_hash": metainfo.info_hash().to_hex(),
+            "length": geometry.len(),
+            "seconds": took.as_secs_f64(),
+            "downloaded": seen.stats.downloaded,
+            "wasted": seen.stats.wasted,
+            "uploaded": seen.stats.uploaded,
+            "pieces": geometry.piece_count(),
+            "pieces_before": had.pieces,
+            "hash_failures": seen.stats.hash_failures,
+            "peers_used": seen.sources,
+            "messages_sent": by_kind(seen.sent.by_kind()),
+            "messages_received": by_kind(seen.received.by_kind()),
+            "verified": true,
+        });
+        writeln!(io::stdout(), "{summary}")?;
+    } else {
+        writeln!(io::stdout(), "{}", path.display())?;
+    }
+    if !options.network.quiet {
+        let name = show::harmless(metainfo.name());
+        let text = if seen.stats.downloaded == 0 {
+            format!("{name}: {} were here already, verified", show::size(geometry.len()))
+        } else {
+            format!(
+                "{name}: {} in {}, {} on average, from {}, {} sent, verified",
+                show::size(fetched),
+                progress::duration(took),
+                progress::rate(fetched, took),
+                show::count(seen.sources as usize, "peer"),
+                show::count(usize::try_from(seen.sent.total()).unwrap_or(usize::MAX), "message"),
+            )
+        };
+        writeln!(io::stderr(), "{text}")?;
+    }
+    Ok(())
+}
+
+fn by_kind(counts: impl Iterator<Item = (minibit_core::MessageKind, u64)>) -> serde_json::Value {
+    counts
+        .map(|(kind, count)| (kind.name().to_owned(), count.into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// How much is here, for those who want to go on later.
+fn so_far(metainfo: &Metainfo, seen: &Status) -> String {
+    format!("{} of {} pieces are here", seen.pieces, metainfo.geometry().piece_count())
+}
+
+fn again(options: &Get) -> String {
+    let output = options.output.display();
+    format!("{} get {} -o {output} goes on from there", called_as(), show::harmless(&options.what))
+}
+
+fn failed(options: &Get, metainfo: &Metainfo, seen: &Status, why: &str) -> Failure {
+    Failure::from(anyhow!("{why}; {}", so_far(metainfo, seen))).hint(again(options))
+}
+
+fn too_slow(metainfo: &Metainfo, seen: &Status) -> Failure {
+    let error = anyhow!(
+        "not complete in time; {}, {} connected",
+        so_far(metainfo, seen),
+        show::count(seen.peers, "peer")
+    );
+    Failure::not_found(error)
+}
+
+fn interrupted(options: &Get, metainfo: &Metainfo, seen: &Status) -> Failure {
+    Failure::interrupted(anyhow!("interrupted; {}", so_far(metainfo, seen))).hint(again(options))
+}

@@ -1,0 +1,58 @@
+//! Every constant that bounds what outsiders can make us hold, or how long they can make us wait, each with its reason.
+//!
+//! What the protocol itself bounds (requests, blocks under way, known addresses) is in the core's `config::Limits`.
+
+use std::time::Duration;
+
+// Connections.
+
+/// Bytes that are read from a connection at a time. Measured: a read this long takes 15 blocks with one system call, and the
+/// memory stays in a second-level cache until it is hashed and written.
+pub(crate) const READ_CHUNK: usize = 256 * 1024;
+/// Room for at least so much is made behind the beginning of a message that was left from the last read.
+pub(crate) const LEAST_READ: usize = 16 * 1024;
+/// Receive buffers that are kept for the next read. More are in use only while the disk is behind, which the core bounds.
+pub(crate) const KEPT_CHUNKS: usize = 32;
+/// Most bytes that wait to be written to one connection, block data apart: what the core's send credit bounds is not
+/// counted. Who lets more pile up does not read (I8).
+pub(crate) const QUEUED_CONTROL: usize = 256 * 1024;
+/// Slices that one vectored write takes: 32 blocks with their headers, 512 KiB.
+pub(crate) const WRITE_SLICES: usize = 64;
+/// Batches of messages between the connections' tasks and the engine. Together they hold this many reads at most; a
+/// connection whose batch finds no room stops reading, and TCP slows its peer down.
+pub(crate) const EVENTS: usize = 16;
+/// What was said before a connection is closed has so long to leave.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
+/// An address that has not answered a dial by then does not answer.
+pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The kernel's buffers of one connection, each way: two send credits of the LAN profile, so that the wire never runs dry
+/// while we are busy elsewhere.
+pub(crate) const SOCKET_BUFFER: usize = 1024 * 1024;
+/// Events that the engine takes in before it acts on them: work is gathered for larger system calls, and nobody waits long.
+pub(crate) const EVENTS_AT_ONCE: usize = 64;
+/// How often those who watch a transfer are told how it goes.
+pub(crate) const STATUS_EVERY: Duration = Duration::from_millis(100);
+/// A tracker that is told good-bye has so long to answer; what is typed at the end of a day should end.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
+/// The engine looks around at least so often, even when nothing is due: a timer that is set far ahead proves nothing.
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+// The listener.
+
+/// Connections that the kernel holds until they are accepted.
+pub(crate) const BACKLOG: i32 = 256;
+/// A connection has so long to say its first bytes (libtorrent's `handshake_timeout`) …
+pub(crate) const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(10);
+/// … and is told by no more than these. The longest opening that must be seen whole is a JSON handshake, 155 bytes without
+/// white space.
+pub(crate) const FIRST_BYTES: usize = 1024;
+/// Connections that have said nothing yet. A peer that speaks within a round trip passes through even while hundreds of
+/// others connect and say nothing.
+pub(crate) const WAITING_ROOM: usize = 128;
+/// Incoming connections of all kinds.
+pub(crate) const INCOMING: usize = 1000;
+/// Descriptors that incoming connections never take (R12): runtime and standard streams about ten, the listener, our own dials, files,
+/// the tracker.
+pub(crate) const RESERVED_DESCRIPTORS: usize = 40;
+/// How long to wait before accepting again when the system is out of descriptors.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

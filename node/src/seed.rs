@@ -1,0 +1,94 @@
+//! `node seed`: offer files, and keep offering them.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use minibit_core::metainfo::Metainfo;
+
+use crate::cli::Seed;
+use crate::engine::NewTorrent;
+use crate::failure::Failure;
+use crate::get;
+use crate::session::{self, Session};
+use crate::storage::Mode;
+use crate::{called_as, create, show};
+
+pub(crate) fn run(options: &Seed) -> Result<(), Failure> {
+    session::run(seed(options))
+}
+
+async fn seed(options: &Seed) -> Result<(), Failure> {
+    let session = Session::start(&options.network)?;
+    let mut interrupt = session.interrupt.clone();
+    let ended = tokio::select! {
+        ended = offer_all(options, &session) => ended,
+        () = interrupt.asked() => Ok(()),
+    };
+    session.stop().await;
+    ended
+}
+
+/// Offers everything and then waits for ever.
+async fn offer_all(options: &Seed, session: &Session) -> Result<(), Failure> {
+    for path in &options.paths {
+        let (metainfo, content) = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || what_is(&path)
+        })
+        .await
+        .context("hashing has crashed")??;
+        offer(options, session, metainfo, content).await?;
+    }
+    if !options.network.quiet {
+        writeln!(io::stderr(), "seeding on port {}; Ctrl+C ends it", session.port)?;
+    }
+    std::future::pending().await
+}
+
+/// The metainfo of a file or directory, or of what a torrent file in the current directory describes; and where its content is.
+fn what_is(path: &Path) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
+    if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
+        let metainfo = get::read(path)?;
+        let beside = path.parent().unwrap_or(Path::new("")).join(metainfo.name());
+        return Ok((Arc::new(metainfo), beside));
+    }
+    Ok((Arc::new(create::metainfo_of(path)?), path.into()))
+}
+
+async fn offer(
+    options: &Seed,
+    session: &Session,
+    metainfo: Arc<Metainfo>,
+    content: PathBuf,
+) -> Result<(), Failure> {
+    let opened = get::open(Arc::clone(&metainfo), content.clone(), Mode::Seed, options.network.quiet).await?;
+    if opened.have.is_empty() {
+        let error = anyhow!("nothing in {} is what the torrent says", content.display());
+        return Err(error.into());
+    }
+    let complete = opened.have.is_full();
+    let mut config = options.choices.config();
+    config.announcing = None;
+    let torrent = NewTorrent {
+        metainfo: Arc::clone(&metainfo),
+        config,
+        storage: opened.storage,
+        have: opened.have,
+        peers: options.network.peers.clone(),
+    };
+    session.engine.add(torrent).await.context("cannot start")?;
+    if !options.network.quiet {
+        let name = show::harmless(metainfo.name());
+        let note = if complete { "" } else { ", not all of it right" };
+        writeln!(
+            io::stderr(),
+            "{name}: {}{note}, info-hash {}\nothers get it with: {} get {name}",
+            show::size(metainfo.geometry().len()),
+            metainfo.info_hash().to_hex(),
+            called_as(),
+        )?;
+    }
+    Ok(())
+}
