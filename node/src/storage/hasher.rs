@@ -28,6 +28,8 @@ const CHUNK: usize = 128 * 1024;
 pub(super) enum Job {
     /// These blocks are being written.
     Blocks(Vec<(BlockRef, Bytes)>),
+    /// This one could not be written: what is hashed is not what is on the disk.
+    NotWritten(BlockRef),
     /// All blocks of the piece are written: is it right?
     Verify(PieceIndex),
     /// Tell the blocks of the piece apart.
@@ -57,7 +59,7 @@ struct Running {
     hash: Sha1,
     /// Bytes that are hashed.
     hashed: u32,
-    /// One of these bytes was written again: the hash is of no use.
+    /// One of these bytes was written again, or not at all: the hash is of no use.
     stale: bool,
 }
 
@@ -81,6 +83,7 @@ impl Hasher {
     fn perform(&mut self, job: Job) {
         match job {
             Job::Blocks(blocks) => blocks.iter().for_each(|(block, data)| self.grow(*block, data)),
+            Job::NotWritten(block) => self.running.entry(block.piece).or_default().stale = true,
             Job::Verify(piece) => {
                 let done = self.verify(piece);
                 self.done.push(done);

@@ -9,6 +9,9 @@
 //! Nothing here is trusted that does not look right in every respect ([`trusted`]): the price of doubt is a new check, the price
 //! of a wrong belief would be wrong bytes for others.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -75,25 +78,16 @@ pub(super) fn read(place: &Place, info_hash: InfoHash, pieces: u32) -> Option<Fo
 
 fn parse(bytes: &[u8], info_hash: InfoHash, pieces: u32, changed: i128) -> Option<Found> {
     let (header, sets) = bytes.split_first_chunk::<HEADER>()?;
-    let (fields, sum) = header.split_last_chunk::<8>()?;
-    let mut fields = &fields[..];
-    let magic: [u8; 8] = take(&mut fields)?;
-    let owner: [u8; 20] = take(&mut fields)?;
-    let count: [u8; 4] = take(&mut fields)?;
+    let mut fields = header.get(MAGIC.len() + 20 + 4..)?;
     let boot: Boot = take(&mut fields)?;
-    let inode: [u8; 8] = take(&mut fields)?;
-    let expected = header_of(info_hash, pieces, &boot, u64::from_le_bytes(inode));
-    if magic != *MAGIC
-        || owner != info_hash.0
-        || count != pieces.to_le_bytes()
-        || expected.last_chunk() != Some(sum)
-    {
+    let inode = u64::from_le_bytes(take(&mut fields)?);
+    if *header != header_of(info_hash, pieces, &boot, inode) {
         return None;
     }
     let (verified, synced) = sets.split_at_checked(sets.len() / 2)?;
     Some(Found {
         boot,
-        inode: u64::from_le_bytes(inode),
+        inode,
         changed,
         verified: set(verified, info_hash, Set::Verified, pieces)?,
         synced: set(synced, info_hash, Set::Synced, pieces)?,

@@ -72,7 +72,9 @@ impl Syncer {
                     let _ = reply.send(self.finish());
                 }
                 Ok(Task::Close(reply)) => {
-                    let _ = reply.send(self.sync());
+                    let synced = self.sync();
+                    drop(self);
+                    let _ = reply.send(synced);
                     return;
                 }
                 Err(RecvTimeoutError::Timeout) => {
