@@ -90,7 +90,7 @@ impl Hasher {
             }
             Job::Fingerprint(piece) => {
                 let blocks = self.fingerprints(piece).unwrap_or_else(|error| {
-                    self.shared.failed("cannot read", &error);
+                    self.shared.failed(&error);
                     Box::default()
                 });
                 self.done.push(DiskDone::Fingerprints { piece, blocks });
@@ -117,14 +117,14 @@ impl Hasher {
                 match self.shared.record(piece) {
                     Ok(()) => DiskDone::Verified { piece, ok: true },
                     Err(error) => {
-                        self.shared.failed("cannot record a piece", &error);
+                        self.shared.failed(&error);
                         disk_failed
                     }
                 }
             }
             Ok(_) => DiskDone::Verified { piece, ok: false },
             Err(error) => {
-                self.shared.failed("cannot read", &error);
+                self.shared.failed(&error);
                 disk_failed
             }
         }

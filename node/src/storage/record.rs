@@ -181,9 +181,10 @@ impl Record {
     }
 
     /// Notes that a piece is verified. When this returns, a new process knows it.
-    pub(super) fn verify(&mut self, piece: PieceIndex) -> io::Result<()> {
+    pub(super) fn verify(&mut self, piece: PieceIndex) -> Result<(), StorageError> {
         if self.verified.insert(piece) {
-            self.write(Set::Verified, piece.index() / (64 * SLOT_WORDS))?;
+            let written = self.write(Set::Verified, piece.index() / (64 * SLOT_WORDS));
+            written.map_err(StorageError::io("write", name(self.info_hash)))?;
         }
         Ok(())
     }

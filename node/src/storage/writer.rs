@@ -180,7 +180,7 @@ impl Writer {
                 return;
             }
             Err(error) => {
-                self.shared.failed("cannot read", &error);
+                self.shared.failed(&error);
                 self.done.extend(run.iter().map(|&(conn, span)| DiskDone::ReadFailed { conn, span }));
                 return;
             }
@@ -231,7 +231,7 @@ impl Writer {
             match self.shared.files.write_at(self.shared.offset(block), std::slice::from_ref(data)) {
                 Ok(()) => self.done.push(DiskDone::Written { block }),
                 Err(error) => {
-                    self.shared.failed("cannot write", &error);
+                    self.shared.failed(&error);
                     self.hand_over(Job::NotWritten(block));
                     self.done.push(DiskDone::WriteFailed { block });
                 }

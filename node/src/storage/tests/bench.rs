@@ -7,6 +7,8 @@
 //! `MINIBIT_BENCH_DIR` names the directory to write to; without it a temporary one, or `/dev/shm` where that exists. The floor is
 //! what the bare system calls and the bare hash cost on the same machine at the same moment.
 
+#![expect(clippy::print_stderr, reason = "figures for a person")]
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -72,7 +74,8 @@ fn measure<T>(what: &str, run: impl FnOnce() -> T) -> T {
 fn processor() -> (f64, f64) {
     let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
     let seconds = |time: nix::sys::time::TimeVal| {
-        Duration::new(time.tv_sec().unsigned_abs(), 0).as_secs_f64() + time.tv_usec() as f64 / 1e6
+        let micros = time.tv_sec() * 1_000_000 + time.tv_usec();
+        Duration::from_micros(micros.unsigned_abs()).as_secs_f64()
     };
     (seconds(usage.user_time()), seconds(usage.system_time()))
 }
