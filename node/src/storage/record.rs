@@ -175,7 +175,13 @@ impl Record {
         }
         place.remove(&fresh)?;
         let file = place.file(&fresh, Access::New)?;
-        file.write_all_at(&bytes, 0).map_err(StorageError::io("write", &path))?;
+        let mut written = file.write_all_at(&bytes, 0);
+        if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StorageFull) {
+            // The old one makes room for it; when this fails, too, there is none, and everything is checked the next time.
+            place.remove(&name)?;
+            written = file.write_all_at(&bytes, 0);
+        }
+        written.map_err(StorageError::io("write", &path))?;
         place.replace(&fresh, &name).map_err(StorageError::io("write", &path))?;
         Ok(Self { file, info_hash, verified, synced })
     }

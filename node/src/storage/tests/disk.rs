@@ -218,6 +218,11 @@ fn a_full_disk_keeps_what_is_there_and_goes_on_when_there_is_room() {
     );
     running.close();
 
+    // Not even room for a new record: what is there can be seeded.
+    let full = Running::download(&content, dir);
+    assert_eq!(full.report.trusted as usize, written.len());
+    full.close();
+
     fs::remove_file(dir.join("other")).unwrap();
     let mut again = Running::download(&content, dir);
     assert_eq!(again.report.trusted as usize, written.len());

@@ -5,6 +5,10 @@ use std::os::unix::fs::FileExt as _;
 
 use tempfile::TempDir;
 
+use super::super::files::Files;
+use super::super::layout::Layout;
+use super::super::place::{Access, Place};
+use super::super::record;
 use super::{Content, Running, names, wait};
 
 /// 100 pieces of two blocks each.
@@ -36,6 +40,28 @@ fn what_is_recorded_is_trusted_and_what_else_is_written_is_found() {
     assert_eq!(again.fetch(&content, content.pieces().skip(41)), 59);
     let path = again.finish().unwrap();
     assert_eq!(fs::read(path).unwrap(), content.bytes);
+    assert_eq!(names(dir.path()), ["movie.mp4"]);
+}
+
+/// What was synced when it was closed is trusted after a restart of the system, and no more than that.
+#[test]
+fn closing_syncs_what_is_verified() {
+    let content = content();
+    let dir = interrupted(&content);
+    let place = Place::open(dir.path()).unwrap();
+    let found = record::read(&place, content.metainfo.info_hash(), 100);
+    let files = Files::open(&place, "movie.mp4.part", Layout::of(&content.metainfo), Access::Read).unwrap();
+    let (have, synced) = record::trusted(found, &files.facts().unwrap(), &[b'x'; 36], i128::MAX, 100);
+    assert_eq!((have.count(), synced.count()), (40, 40));
+}
+
+#[test]
+fn a_record_that_was_left_behind_is_removed() {
+    let content = content();
+    let dir = interrupted(&content);
+    fs::remove_file(dir.path().join("movie.mp4.part")).unwrap();
+    fs::write(dir.path().join("movie.mp4"), &content.bytes).unwrap();
+    assert_eq!(Running::download(&content, dir.path()).have, 100);
     assert_eq!(names(dir.path()), ["movie.mp4"]);
 }
 
