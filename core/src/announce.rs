@@ -9,11 +9,15 @@
 //! asked again after 15 s, then 30 s, and so on up to half an hour, give or take a tenth, so that the peers of a tracker
 //! which comes back do not all knock at once.
 
+mod tiers;
+
 use core::time::Duration;
 
 use crate::config::Announcing;
 use crate::rng::Rng;
 use crate::time::{Instant, nanos};
+
+pub use tiers::Tiers;
 
 /// Regular announces are at least so far apart, even when a tracker would allow more of them.
 pub const MIN_GAP: Duration = Duration::from_mins(1);

@@ -257,26 +257,27 @@ impl<A: Address> Catalogue<A> {
 
     /// A publisher is still there. Gives the number of its entries: with 0 it is not known, and has to publish again.
     pub fn heartbeat(&mut self, now: Instant, publisher: A) -> u32 {
-        let timeout = self.config.timeout;
-        let Some(entries) = self.publishers.get(&publisher) else { return 0 };
-        let mut alive = 0;
-        for info_hash in entries {
-            let publisher = self.entries.get_mut(info_hash).and_then(|it| it.publishers.get_mut(&publisher));
-            if let Some(publisher) = publisher.filter(|publisher| publisher.is_alive(now, timeout)) {
-                publisher.seen = now;
-                alive += 1;
-            }
-        }
-        alive
+        let entries = self.published_by(publisher);
+        let alive = entries.into_iter().filter(|&info_hash| self.touch(now, info_hash, publisher)).count();
+        u32::try_from(alive).unwrap_or(u32::MAX)
+    }
+
+    /// A publisher still has one of its entries. False when it does not publish this entry.
+    pub fn touch(&mut self, now: Instant, info_hash: InfoHash, publisher: A) -> bool {
+        self.publisher(now, info_hash, publisher).map(|publisher| publisher.seen = now).is_some()
     }
 
     /// A publisher says whether it has everything. False when it does not publish this entry.
     pub fn update(&mut self, now: Instant, info_hash: InfoHash, publisher: A, seeder: bool) -> bool {
-        let timeout = self.config.timeout;
-        let entry = self.entries.get_mut(&info_hash);
-        let known = entry.and_then(|entry| entry.publishers.get_mut(&publisher));
-        let known = known.filter(|publisher| publisher.is_alive(now, timeout));
+        let known = self.publisher(now, info_hash, publisher);
         known.map(|publisher| *publisher = Publisher { seen: now, seeder }).is_some()
+    }
+
+    /// A publisher of an entry that has not been silent for too long.
+    fn publisher(&mut self, now: Instant, info_hash: InfoHash, publisher: A) -> Option<&mut Publisher> {
+        let timeout = self.config.timeout;
+        let publisher = self.entries.get_mut(&info_hash)?.publishers.get_mut(&publisher)?;
+        publisher.is_alive(now, timeout).then_some(publisher)
     }
 
     /// A publisher takes back one entry.

@@ -12,7 +12,7 @@ const LAN_REQUESTS: u32 = 128;
 /// … and block data between the core and one connection's socket. A choke or a cancel still finds what is behind it unsent.
 const LAN_SEND_CREDIT: u32 = 512 * 1024;
 /// Unwritten blocks. They are memory, and a disk that is this far behind will not catch up while more comes in.
-const LAN_DISK_HIGH_WATER: u64 = 8 << 20;
+const LAN_DISK_HIGH_WATER: u64 = 4 << 20;
 /// rtorrent keeps more than two thousand requests open, whatever it is told, and does not understand a reject: twice as many
 /// are queued, 48 KiB on one connection at most.
 const LAN_QUEUED_REQUESTS: u32 = 4_096;

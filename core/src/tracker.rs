@@ -1,7 +1,7 @@
 //! The server side of a tracker: who is in which swarm, and whom to tell of whom.
 //!
-//! Read BEP 3, *trackers*, and BEP 48 (scrape) first. There is no transport here: a driver parses requests, whatever
-//! protocol they came by, refuses those that name port 0, and writes the answers. The rules:
+//! Read BEP 3, *trackers*, and BEP 48 (scrape) first. There is no transport here: [`http`] and [`udp`] read requests, refuse those
+//! that name port 0, and write the answers; drivers move the bytes. The rules:
 //!
 //! - A peer is an address. What announces from it last is what is registered; `stopped` removes it at once.
 //! - Nobody is handed out after [`TrackerConfig::timeout`] without an announce, never the asker itself, and never more than
@@ -17,10 +17,14 @@
 
 mod compact;
 pub mod directory;
+pub mod http;
 pub mod json;
+mod peers;
 mod pool;
+mod query;
 mod sample;
 mod swarm;
+pub mod udp;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -35,6 +39,7 @@ use pool::Key;
 use swarm::{Swarm, Wanted};
 
 pub use compact::{Compact, Family, Kept, Packed};
+pub use query::{DEFAULT_NUMWANT, Query};
 
 /// Sweeps for those who fell silent are at least so far apart.
 const SWEEP: Duration = Duration::from_mins(1);

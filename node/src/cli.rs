@@ -20,6 +20,7 @@ pub(crate) use transfer::{Get, Network, Seed};
     about = "Make torrent files and look into them",
     long_about = "Make torrent files and look into them.\n\nThis is MiniBit's node, not Node.js.",
     subcommand_required = true,
+    args_override_self = true,
     arg_required_else_help = true
 )]
 struct Cli {

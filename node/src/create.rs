@@ -4,21 +4,21 @@
 //! is written. The torrent file appears under its name only when it is whole.
 
 mod content;
+mod progress;
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use minibit_core::metainfo::{Metainfo, PieceHasher};
+use minibit_core::metainfo::Metainfo;
 
 use self::content::Content;
+use self::progress::Progress;
 use crate::cli::Create;
 use crate::failure::Failure;
+use crate::storage::{Files, hash_pieces};
 use crate::{called_as, show};
-
-/// Bytes that are read at a time.
-const BUFFER: usize = 1 << 20;
 
 pub(crate) fn run(options: &Create) -> Result<(), Failure> {
     let content = Content::find(&options.path)?;
@@ -55,7 +55,7 @@ pub(crate) fn metainfo_of(path: &Path) -> Result<Metainfo, Failure> {
     describe(&Content::find(path)?, &options)
 }
 
-/// Hashes everything.
+/// Hashes everything, on all cores.
 fn describe(content: &Content, options: &Create) -> Result<Metainfo, Failure> {
     let program = concat!("MiniBit ", env!("CARGO_PKG_VERSION"));
     let mut builder = content.builder().private(options.private).created_by(program);
@@ -66,34 +66,30 @@ fn describe(content: &Content, options: &Create) -> Result<Metainfo, Failure> {
         builder = builder.piece_len(len);
     }
     let cannot = || format!("cannot make a torrent of {}", options.path.display());
-    let mut hasher = PieceHasher::new(builder.geometry().with_context(cannot)?);
-    let mut buffer = vec![0; BUFFER];
-    for (path, len) in &content.files {
-        hash_file(path, *len, &mut buffer, &mut hasher)?;
+    let geometry = builder.geometry().with_context(cannot)?;
+    let files = Files::at(&options.path, content.layout())?;
+    let mut progress = Progress::new(geometry.len());
+    let mut hashes = vec![[0; 20]; geometry.piece_count() as usize];
+    let mut failed = None;
+    let read = |offset, buffer: &mut [u8]| files.read_at(offset, buffer);
+    hash_pieces(geometry, &geometry.pieces().collect::<Vec<_>>(), &read, |piece, hash| match hash {
+        Ok(hash) => {
+            hashes[piece.index()] = hash;
+            progress.advance(geometry.piece_len(piece).into());
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    drop(progress);
+    // Two files that changed by as much in opposite directions would not show in the total.
+    if let Some(changed) = content.changed() {
+        return Err(anyhow!("{} has changed while it was read", changed.display()).into());
     }
-    let pieces = hasher.finish().with_context(cannot)?;
-    Ok(builder.build(&pieces).with_context(cannot)?)
-}
-
-/// A file that has grown or shrunk since it was found is an error of its own: two that changed by as much in opposite
-/// directions would not show in the total.
-fn hash_file(path: &Path, len: u64, buffer: &mut [u8], hasher: &mut PieceHasher) -> Result<(), Failure> {
-    let cannot_read = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(cannot_read)?;
-    let mut left = len;
-    loop {
-        let read = match file.read(buffer) {
-            Ok(0) if left == 0 => return Ok(()),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(anyhow!(error).context(cannot_read()).into()),
-        };
-        left = match left.checked_sub(read as u64) {
-            Some(left) if read > 0 => left,
-            _ => return Err(anyhow!("{} has changed while it was read", path.display()).into()),
-        };
-        hasher.update(&buffer[..read])?;
-    }
+    failed.map_or(Ok(()), Err)?;
+    Ok(builder.build(&hashes).with_context(cannot)?)
 }
 
 /// Before hours of hashing, and not after.

@@ -292,6 +292,7 @@ impl Engine {
         if complete {
             swarm.finish();
         }
+        swarm.tell(now);
         let status = swarm.status();
         self.swarms.push(swarm);
         Ok(status)

@@ -160,6 +160,10 @@ fn download(
     let (have, hashed) = check_everything(metainfo, &files, progress);
     let facts = files.facts()?;
     if have.is_full() && facts.sized {
+        if place.kind(&partial)? == Kind::Missing {
+            // Left behind by a process that was killed after it had renamed. In a directory that we may not change it stays.
+            let _ = place.remove(&record::name(metainfo.info_hash()));
+        }
         return Ok(complete(metainfo, files, path, have, hashed));
     }
     if have.is_empty() || facts.longer || place.kind(&partial)? != Kind::Missing {
@@ -219,8 +223,9 @@ fn resume(
         return Err(StorageError::Different { path });
     }
 
-    files.allocate()?;
+    // The record comes first: after a change of lengths the old one could look right again.
     let record = Record::create(&place, metainfo.info_hash(), facts.inode, have.clone(), synced)?;
+    files.allocate()?;
     let needed = geometry.len().saturating_sub(facts.allocated);
     let report = OpenReport {
         path: path.clone(),

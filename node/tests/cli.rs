@@ -140,6 +140,25 @@ fn a_directory_goes_in_by_the_bytes_of_its_names() {
     assert_eq!(place.inspect("again.torrent")["info_hash"], seen["info_hash"]);
 }
 
+/// Many pieces, hashed in any order by all cores; and lines where there is no terminal for a bar.
+#[test]
+fn long_work_tells_how_far_it_is() {
+    let place = Place::with_movie();
+    fs::File::create(place.path().join("zeros")).unwrap().set_len(256 * 1024 * 1024 + 1).unwrap();
+    let made = place.run(&["create", "zeros", "-l", "1 MiB"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let told: Vec<_> = made.err.lines().filter(|line| line.starts_with("hashed ")).collect();
+    let tenths: Vec<_> = (1..=10).map(|tenth| format!("hashed {tenth}0 %")).collect();
+    assert_eq!(told, tenths);
+    let torrent = fs::read(place.path().join("zeros.torrent")).unwrap();
+    // SHA-1 of 1 MiB of zeros, and of one zero, computed by another program.
+    let hash = |bytes: &[u8]| torrent.windows(20).filter(|window| *window == bytes).count();
+    let mebibyte = b"\x3b\x71\xf4\x3f\xf3\x0f\x4b\x15\xb5\xcd\x85\xdd\x9e\x95\xeb\xc7\xe8\x4e\xb5\xa3";
+    let zero = b"\x5b\xa9\x3c\x9d\xb0\xcf\xf9\x3f\x52\xb5\x21\xd7\x42\x0e\x43\xf6\xed\xa2\x78\x4f";
+    assert_eq!((hash(mebibyte), hash(zero)), (256, 1));
+    assert!(!place.run(&["create", "movie.mp4"]).err.contains("hashed"), "what is done at once");
+}
+
 #[test]
 fn what_is_there_is_replaced_by_force_alone() {
     let place = Place::with_movie();

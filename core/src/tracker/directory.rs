@@ -65,17 +65,19 @@ impl Directory<'_> {
             Command::GetPeers { info_hash, port, numwant } => {
                 peers(self.tracker.peers(now, info_hash, from(port), numwant), ends.local)
             }
-            Command::Heartbeat { port } => {
-                let swarms = self.catalogue.heartbeat(now, from(port));
-                for info_hash in self.catalogue.published_by(from(port)) {
+            Command::Heartbeat { port, info_hash } => {
+                let swarms = match info_hash {
+                    Some(info_hash) => self.catalogue.touch(now, info_hash, from(port)).into(),
+                    None => self.catalogue.heartbeat(now, from(port)),
+                };
+                for info_hash in self.named(info_hash, from(port)) {
                     self.tracker.heartbeat(now, info_hash, from(port));
                 }
                 // Two may get lost.
                 Answer::Alive { swarms, interval: self.catalogue.config().timeout / 3 }
             }
             Command::Unregister { port, info_hash } => {
-                let all = || self.catalogue.published_by(from(port));
-                for info_hash in info_hash.map_or_else(all, |info_hash| vec![info_hash]) {
+                for info_hash in self.named(info_hash, from(port)) {
                     self.leave(now, info_hash, from(port));
                 }
                 Answer::Done
@@ -95,6 +97,11 @@ impl Directory<'_> {
             },
             Command::Metainfo { text } => self.metainfo(now, &text),
         }
+    }
+
+    /// The swarm that is named, or all of a publisher.
+    fn named(&self, info_hash: Option<InfoHash>, publisher: SocketAddr) -> Vec<InfoHash> {
+        info_hash.map_or_else(|| self.catalogue.published_by(publisher), |info_hash| vec![info_hash])
     }
 
     fn register(&mut self, now: Instant, ends: Ends, registration: Registration) -> Answer {

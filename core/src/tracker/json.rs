@@ -13,22 +13,22 @@
 //! | `register` | joining a swarm and publishing its file | `peers` |
 //! | `update` | having more than before, or everything | `peers` |
 //! | `get-peers` | peers of a swarm, without joining it | `peers` |
-//! | `heartbeat` | still being there, with all that was registered from this address and port | `alive` |
+//! | `heartbeat` | staying in a swarm, or in all that were joined from this address and port | `alive` |
 //! | `unregister` | leaving one swarm, or all | `done` |
 //! | `list` | all files | `files` |
 //! | `search` | files by a part of their name, or the first digits of their info-hash | `files` |
 //! | `metainfo` | the `.torrent` file of a name or info-hash | `metainfo`, or the error `ambiguous` |
 //!
 //! # The bytes
-//! Optional are `metainfo` in `register` and `info_hash` in `unregister`; `left` is in bytes, and 0 is a seeder. The longest
+//! Optional are `metainfo` in `register`, and `info_hash` in `heartbeat` and `unregister`; `left` is in bytes, and 0 is a seeder. The longest
 //! frame is one of [`MAX_FRAME`] bytes; a server takes more than [`MAX_SMALL_FRAME`] for `register` only.
 //!
 //! ```json
 //! {"command":"register","info_hash":"<40 hex digits>","peer_id":"<40 hex digits>","port":6881,"name":"movie.mp4","size":1048576,"files":1,"left":0,"metainfo":"<base64>"}
 //! {"command":"update","info_hash":"<40 hex digits>","peer_id":"<40 hex digits>","port":6881,"left":16384}
 //! {"command":"get-peers","info_hash":"<40 hex digits>","port":6881,"numwant":50}
-//! {"command":"heartbeat","port":6881}
-//! {"command":"unregister","port":6881,"info_hash":"<40 hex digits>"}
+//! {"command":"heartbeat","info_hash":"<40 hex digits>","port":6881}
+//! {"command":"unregister","info_hash":"<40 hex digits>","port":6881}
 //! {"command":"list"}
 //! {"command":"search","text":"movie"}
 //! {"command":"metainfo","text":"movie.mp4"}

@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use minibit_core::metainfo::Builder;
 
 use crate::failure::Failure;
+use crate::storage::Layout;
 
 /// A file, or a directory with all the files below it.
 #[derive(Debug)]
@@ -50,6 +51,22 @@ impl Content {
             Some(below) => Builder::directory(&self.name, below.iter().cloned().zip(lens).collect()),
             None => Builder::file(&self.name, lens.sum()),
         }
+    }
+
+    /// Where the content's bytes are.
+    pub(crate) fn layout(&self) -> Layout {
+        let lens = self.files.iter().map(|&(_, len)| len);
+        match &self.below {
+            Some(below) => Layout::directory(below.iter().cloned().zip(lens)),
+            None => Layout::file(lens.sum()),
+        }
+    }
+
+    /// A file that is not as long any more as it was found to be.
+    pub(crate) fn changed(&self) -> Option<&Path> {
+        let is_changed =
+            |(path, len): &&(PathBuf, u64)| !fs::metadata(path).is_ok_and(|now| now.len() == *len);
+        self.files.iter().find(is_changed).map(|(path, _)| path.as_path())
     }
 }
 

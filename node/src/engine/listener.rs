@@ -304,3 +304,107 @@ fn is_exhaustion(error: &io::Error) -> bool {
     use nix::libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framed(text: &str) -> Vec<u8> {
+        let len = u32::try_from(text.len()).unwrap();
+        [&len.to_be_bytes()[..], text.as_bytes()].concat()
+    }
+
+    fn peer(encoding: Encoding, info_hash: Option<[u8; 20]>) -> Told {
+        Told::Opening(Opening::Peer { encoding, info_hash: info_hash.map(InfoHash) })
+    }
+
+    /// What is told when the bytes come one by one, and how many that took.
+    fn told(bytes: &[u8]) -> (Told, usize) {
+        let decided =
+            (0..=bytes.len()).map(|len| (tell(&bytes[..len]), len)).find(|(told, _)| *told != Told::More);
+        decided.unwrap_or((Told::More, bytes.len()))
+    }
+
+    #[test]
+    fn a_handshake_is_told_with_its_swarm() {
+        let mut handshake = b"\x13BitTorrent protocol\0\0\0\0\0\x10\0\x05".to_vec();
+        handshake.extend([7; 20]);
+        handshake.extend([9; 20]);
+        assert_eq!(told(&handshake), (peer(Encoding::Bep3, Some([7; 20])), 48));
+        assert_eq!(told(b"\x13BitTorrent protocok"), (Told::Nothing, 20));
+    }
+
+    #[test]
+    fn json_is_told_by_its_first_key() {
+        let hash = "0123456789abcdef0123456789abcdef01234567";
+        let expected = [
+            0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+            0x01, 0x23, 0x45, 0x67,
+        ];
+        let handshake = framed(&format!(r#"{{"type":"handshake","info_hash":"{hash}","peer_id":"x"}}"#));
+        assert_eq!(told(&handshake), (peer(Encoding::Json, Some(expected)), handshake.len()));
+        let other_order = framed(&format!(r#" {{ "info_hash" : "{hash}", "type": "handshake"}}"#));
+        assert_eq!(told(&other_order).0, peer(Encoding::Json, Some(expected)));
+        let nameless = framed(r#"{"type":"bitfield","bits":"AA=="}"#);
+        assert_eq!(told(&nameless).0, peer(Encoding::Json, None));
+        let broken = framed(r#"{"type":"handshake","info_hash":"xyz"}"#);
+        assert_eq!(told(&broken).0, peer(Encoding::Json, None));
+        assert_eq!(told(&framed(r#"{"command":"list"}"#)).0, Told::Opening(Opening::Command));
+        assert_eq!(
+            told(&framed(r#"{"command":"search","query":"\"type\""}"#)).0,
+            Told::Opening(Opening::Command)
+        );
+        assert_eq!(told(&framed(r#"{"what":"else"}"#)).0, Told::Nothing);
+        assert_eq!(told(b"\0\0\0\x20[1]"), (Told::Nothing, 5));
+    }
+
+    #[test]
+    fn a_long_inventory_is_told_before_all_of_it_has_come() {
+        let text = format!(r#"{{"type":"bitfield","bits":"{}"}}"#, "A".repeat(5000));
+        assert_eq!(told(&framed(&text)), (peer(Encoding::Json, None), FIRST_BYTES));
+        let nothing = format!(r#"{{"x":"{}"}}"#, "A".repeat(5000));
+        assert_eq!(told(&framed(&nothing)), (Told::Nothing, FIRST_BYTES));
+    }
+
+    #[test]
+    fn http_is_told_by_its_method() {
+        assert_eq!(told(b"GET /announce HTTP/1.1\r\n"), (Told::Opening(Opening::Http), 4));
+        assert_eq!(told(b"POST /x"), (Told::Opening(Opening::Http), 5));
+        assert_eq!(told(b"HEAD /"), (Told::Opening(Opening::Http), 5));
+        assert_eq!(told(b"GEX"), (Told::Nothing, 3));
+        assert_eq!(told(b"SSH-2.0"), (Told::Nothing, 1));
+        assert_eq!(told(b""), (Told::More, 0));
+    }
+
+    /// Whoever takes most places loses its oldest connection; others keep theirs.
+    #[tokio::test]
+    async fn the_room_shows_out_the_oldest_of_the_most_numerous() {
+        let mut room = Room { places: 4, ..Room::default() };
+        let crowd = IpAddr::from([10, 0, 0, 1]);
+        let single = IpAddr::from([10, 0, 0, 2]);
+        for from in [single, crowd, crowd, crowd] {
+            let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+            room.waiting.push_back(Waiting { number: room.next, from, task });
+            room.next += 1;
+        }
+        assert!(room.is_full() && room.show_out());
+        let left: Vec<_> = room.waiting.iter().map(|waiting| waiting.number).collect();
+        assert_eq!(left, [0, 2, 3]);
+        room.leave(2);
+        room.leave(2);
+        assert_eq!(room.waiting.len(), 2);
+        assert!(room.show_out() && room.show_out() && !room.show_out());
+    }
+
+    #[tokio::test]
+    async fn two_nodes_of_one_machine_take_different_ports() {
+        let address = Some(Ipv4Addr::LOCALHOST.into());
+        let first = Listener::bind(address, None).unwrap().local_addr().unwrap();
+        let one = Listener::bind(address, None).unwrap();
+        let other = Listener::bind(address, None).unwrap();
+        assert_ne!(one.local_addr().unwrap().port(), other.local_addr().unwrap().port());
+        assert!(PORTS.contains(&first.port()) || first.port() > 1024);
+        let taken = Listener::bind(address, Some(one.local_addr().unwrap().port()));
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}

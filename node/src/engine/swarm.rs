@@ -183,7 +183,7 @@ impl Swarm {
     }
 
     /// Tells those who watch.
-    fn tell(&mut self, now: Instant) {
+    pub(crate) fn tell(&mut self, now: Instant) {
         let have = self.torrent.have();
         let geometry = self.torrent.geometry();
         self.seen.pieces = have.count();

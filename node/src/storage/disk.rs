@@ -130,14 +130,15 @@ impl Shared {
         self.geometry.piece_offset(block.piece) + u64::from(self.geometry.span(block).begin)
     }
 
-    /// Keeps the reason of a failure for the user.
-    pub(super) fn failed(&self, what: &str, error: &io::Error) {
-        let text = format!("{what}: {error}");
+    /// Keeps the reason of a failure for the user, with what lies behind it.
+    pub(super) fn failed(&self, error: &dyn std::error::Error) {
+        let reasons = std::iter::successors(Some(error), |error| error.source());
+        let text = reasons.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
     /// Notes in the record that a piece is right. Only then may it be announced.
-    pub(super) fn record(&self, piece: PieceIndex) -> io::Result<()> {
+    pub(super) fn record(&self, piece: PieceIndex) -> Result<(), StorageError> {
         self.lock_record().as_mut().map_or(Ok(()), |record| record.verify(piece))
     }
 

@@ -65,4 +65,10 @@ impl StorageError {
         let path = path.into();
         move |source| Self::Io { what, path, source: source.into() }
     }
+
+    /// As an error of reading or writing, with the kind that the system gave it.
+    pub(super) fn into_io(self) -> io::Error {
+        let kind = if let Self::Io { source, .. } = &self { source.kind() } else { io::ErrorKind::Other };
+        io::Error::new(kind, self)
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -22,6 +23,8 @@ const MAX_OPEN: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Files {
     layout: Layout,
+    /// Where the content was when it was opened, for messages.
+    path: PathBuf,
     root: Root,
     access: Access,
     /// Those that are open in a directory; the one that was used last is at the end.
@@ -64,11 +67,11 @@ impl Files {
         } else {
             Root::Directory(place.directory(name, access == Access::Create)?)
         };
-        Ok(Self::new(root, layout, access))
+        Ok(Self::new(place.path().join(name), root, layout, access))
     }
 
     /// The content at a path that the user has named, to be read.
-    pub(crate) fn at(path: &std::path::Path, layout: Layout) -> Result<Self, StorageError> {
+    pub(crate) fn at(path: &Path, layout: Layout) -> Result<Self, StorageError> {
         let root = if layout.is_single() {
             let file = File::open(path).map_err(StorageError::io("open", path))?;
             let metadata = file.metadata().map_err(StorageError::io("look at", path))?;
@@ -80,11 +83,11 @@ impl Files {
         } else {
             Root::Directory(Place::open(path)?)
         };
-        Ok(Self::new(root, layout, Access::Read))
+        Ok(Self::new(path.into(), root, layout, Access::Read))
     }
 
-    fn new(root: Root, layout: Layout, access: Access) -> Self {
-        Self { layout, root, access, open: Mutex::default(), dirty: Mutex::default() }
+    fn new(path: PathBuf, root: Root, layout: Layout, access: Access) -> Self {
+        Self { layout, path, root, access, open: Mutex::default(), dirty: Mutex::default() }
     }
 
     /// Makes all files with their full lengths. Nothing is allocated by that: a disk that is full shows when it is written to.
@@ -92,13 +95,19 @@ impl Files {
         self.access = Access::Create;
         for (number, slot) in self.layout.kept() {
             let file = self.handle(number)?;
-            let path = || slot.path.iter().collect::<std::path::PathBuf>();
-            let metadata = file.metadata().map_err(|error| StorageError::io("look at", path())(error))?;
+            let metadata = file.metadata().map_err(self.io("look at", number))?;
             if metadata.len() != slot.len {
-                file.set_len(slot.len).map_err(|error| StorageError::io("resize", path())(error))?;
+                file.set_len(slot.len).map_err(self.io("resize", number))?;
             }
         }
         Ok(())
+    }
+
+    /// For `map_err`: the system refused something on a file.
+    fn io(&self, what: &'static str, number: usize) -> impl FnOnce(io::Error) -> StorageError {
+        let path =
+            self.layout.slots()[number].path.iter().fold(self.path.clone(), |path, name| path.join(name));
+        StorageError::io(what, path)
     }
 
     /// An open file. Errors name its whole path.
@@ -136,7 +145,10 @@ impl Files {
             if padding {
                 part.fill(0);
             } else {
-                self.handle(file).map_err(io::Error::other)?.read_exact_at(part, offset)?;
+                let read = self.handle(file).and_then(|open| {
+                    open.read_exact_at(part, offset).map_err(|error| self.io("read", file)(error))
+                });
+                read.map_err(StorageError::into_io)?;
             }
         }
         if rest.is_empty() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
@@ -161,11 +173,11 @@ impl Files {
                 begun = rest;
             }
             if !extent.padding {
-                let file = self.handle(extent.file).map_err(io::Error::other)?;
+                let file = self.handle(extent.file).map_err(StorageError::into_io)?;
                 let written = write_all(&file, &mut slices, extent.offset);
                 // Afterwards: a sync that runs meanwhile would take the mark and miss the bytes.
                 self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(extent.file);
-                written?;
+                written.map_err(|error| self.io("write", extent.file)(error).into_io())?;
             }
         }
         Ok(())
@@ -175,7 +187,10 @@ impl Files {
     pub(super) fn sync(&self) -> io::Result<()> {
         let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
         for number in dirty {
-            self.handle(number).map_err(io::Error::other)?.sync_data()?;
+            let synced = self
+                .handle(number)
+                .and_then(|file| file.sync_data().map_err(|error| self.io("sync", number)(error)));
+            synced.map_err(StorageError::into_io)?;
         }
         Ok(())
     }
@@ -188,10 +203,11 @@ impl Files {
         let all: BTreeSet<&[String]> =
             above.flat_map(|path| (0..=path.len()).map(|depth| &path[..depth])).collect();
         for path in all {
-            match path.split_first() {
-                None => root.sync()?,
-                Some((first, rest)) => enter(root, first, rest, false).map_err(io::Error::other)?.sync()?,
-            }
+            let synced = match path.split_first() {
+                None => root.sync(),
+                Some((first, rest)) => enter(root, first, rest, false).map_err(StorageError::into_io)?.sync(),
+            };
+            synced?;
         }
         Ok(())
     }
@@ -203,7 +219,7 @@ impl Files {
             Root::File(file) => file.metadata(),
             Root::Directory(place) => place.as_file().and_then(|file| file.metadata()),
         };
-        facts.inode = root.map_err(StorageError::io("look at", ""))?.ino();
+        facts.inode = root.map_err(StorageError::io("look at", &self.path))?.ino();
         for (number, slot) in self.layout.kept() {
             let Some(metadata) = self.metadata(number)? else {
                 facts.sized = false;
@@ -219,7 +235,7 @@ impl Files {
 
     fn metadata(&self, number: usize) -> Result<Option<Metadata>, StorageError> {
         match self.handle(number) {
-            Ok(file) => Ok(Some(file.metadata().map_err(StorageError::io("look at", ""))?)),
+            Ok(file) => Ok(Some(file.metadata().map_err(self.io("look at", number))?)),
             Err(StorageError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -28,6 +28,8 @@ const CHUNK: usize = 128 * 1024;
 pub(super) enum Job {
     /// These blocks are being written.
     Blocks(Vec<(BlockRef, Bytes)>),
+    /// This one could not be written: what is hashed is not what is on the disk.
+    NotWritten(BlockRef),
     /// All blocks of the piece are written: is it right?
     Verify(PieceIndex),
     /// Tell the blocks of the piece apart.
@@ -57,7 +59,7 @@ struct Running {
     hash: Sha1,
     /// Bytes that are hashed.
     hashed: u32,
-    /// One of these bytes was written again: the hash is of no use.
+    /// One of these bytes was written again, or not at all: the hash is of no use.
     stale: bool,
 }
 
@@ -81,13 +83,14 @@ impl Hasher {
     fn perform(&mut self, job: Job) {
         match job {
             Job::Blocks(blocks) => blocks.iter().for_each(|(block, data)| self.grow(*block, data)),
+            Job::NotWritten(block) => self.running.entry(block.piece).or_default().stale = true,
             Job::Verify(piece) => {
                 let done = self.verify(piece);
                 self.done.push(done);
             }
             Job::Fingerprint(piece) => {
                 let blocks = self.fingerprints(piece).unwrap_or_else(|error| {
-                    self.shared.failed("cannot read", &error);
+                    self.shared.failed(&error);
                     Box::default()
                 });
                 self.done.push(DiskDone::Fingerprints { piece, blocks });
@@ -114,14 +117,14 @@ impl Hasher {
                 match self.shared.record(piece) {
                     Ok(()) => DiskDone::Verified { piece, ok: true },
                     Err(error) => {
-                        self.shared.failed("cannot record a piece", &error);
+                        self.shared.failed(&error);
                         disk_failed
                     }
                 }
             }
             Ok(_) => DiskDone::Verified { piece, ok: false },
             Err(error) => {
-                self.shared.failed("cannot read", &error);
+                self.shared.failed(&error);
                 disk_failed
             }
         }

@@ -9,6 +9,9 @@
 //! Nothing here is trusted that does not look right in every respect ([`trusted`]): the price of doubt is a new check, the price
 //! of a wrong belief would be wrong bytes for others.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -75,25 +78,16 @@ pub(super) fn read(place: &Place, info_hash: InfoHash, pieces: u32) -> Option<Fo
 
 fn parse(bytes: &[u8], info_hash: InfoHash, pieces: u32, changed: i128) -> Option<Found> {
     let (header, sets) = bytes.split_first_chunk::<HEADER>()?;
-    let (fields, sum) = header.split_last_chunk::<8>()?;
-    let mut fields = &fields[..];
-    let magic: [u8; 8] = take(&mut fields)?;
-    let owner: [u8; 20] = take(&mut fields)?;
-    let count: [u8; 4] = take(&mut fields)?;
+    let mut fields = header.get(MAGIC.len() + 20 + 4..)?;
     let boot: Boot = take(&mut fields)?;
-    let inode: [u8; 8] = take(&mut fields)?;
-    let expected = header_of(info_hash, pieces, &boot, u64::from_le_bytes(inode));
-    if magic != *MAGIC
-        || owner != info_hash.0
-        || count != pieces.to_le_bytes()
-        || expected.last_chunk() != Some(sum)
-    {
+    let inode = u64::from_le_bytes(take(&mut fields)?);
+    if *header != header_of(info_hash, pieces, &boot, inode) {
         return None;
     }
     let (verified, synced) = sets.split_at_checked(sets.len() / 2)?;
     Some(Found {
         boot,
-        inode: u64::from_le_bytes(inode),
+        inode,
         changed,
         verified: set(verified, info_hash, Set::Verified, pieces)?,
         synced: set(synced, info_hash, Set::Synced, pieces)?,
@@ -181,15 +175,22 @@ impl Record {
         }
         place.remove(&fresh)?;
         let file = place.file(&fresh, Access::New)?;
-        file.write_all_at(&bytes, 0).map_err(StorageError::io("write", &path))?;
+        let mut written = file.write_all_at(&bytes, 0);
+        if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StorageFull) {
+            // The old one makes room for it; when this fails, too, there is none, and everything is checked the next time.
+            place.remove(&name)?;
+            written = file.write_all_at(&bytes, 0);
+        }
+        written.map_err(StorageError::io("write", &path))?;
         place.replace(&fresh, &name).map_err(StorageError::io("write", &path))?;
         Ok(Self { file, info_hash, verified, synced })
     }
 
     /// Notes that a piece is verified. When this returns, a new process knows it.
-    pub(super) fn verify(&mut self, piece: PieceIndex) -> io::Result<()> {
+    pub(super) fn verify(&mut self, piece: PieceIndex) -> Result<(), StorageError> {
         if self.verified.insert(piece) {
-            self.write(Set::Verified, piece.index() / (64 * SLOT_WORDS))?;
+            let written = self.write(Set::Verified, piece.index() / (64 * SLOT_WORDS));
+            written.map_err(StorageError::io("write", name(self.info_hash)))?;
         }
         Ok(())
     }

@@ -72,7 +72,9 @@ impl Syncer {
                     let _ = reply.send(self.finish());
                 }
                 Ok(Task::Close(reply)) => {
-                    let _ = reply.send(self.sync());
+                    let synced = self.sync();
+                    drop(self);
+                    let _ = reply.send(synced);
                     return;
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -114,7 +116,8 @@ impl Syncer {
     /// The system has given up what it had taken: nothing that was written is certain any more, so nothing is recorded. The core
     /// is told as of a write.
     fn lost(&self, error: io::Error) -> StorageError {
-        self.shared.failed("cannot write", &error);
+        let error = StorageError::Io { what: "write", path: self.path.clone(), source: error };
+        self.shared.failed(&error);
         if let Some((place, _)) = &self.download {
             // If it cannot be removed either, other checks at the next start have to do.
             let _ = place.remove(&record::name(self.shared.metainfo.info_hash()));
@@ -122,7 +125,7 @@ impl Syncer {
         let first = self.shared.geometry.pieces().next();
         let block = first.map(|piece| BlockRef { piece, block: 0 });
         self.shared.tell(&mut block.into_iter().map(|block| DiskDone::WriteFailed { block }).collect());
-        StorageError::Io { what: "write", path: self.path.clone(), source: error }
+        error
     }
 
     fn finish(&mut self) -> Result<PathBuf, StorageError> {

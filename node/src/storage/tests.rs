@@ -28,17 +28,17 @@ struct Content {
 impl Content {
     /// A single file, the same for the same length.
     fn file(name: &str, len: usize, piece_len: u32) -> Self {
-        Self::build(Builder::file(name, len as u64).piece_len(piece_len), len)
+        Self::build(&Builder::file(name, len as u64).piece_len(piece_len), len)
     }
 
     /// A directory with these files.
     fn directory(name: &str, files: &[(&str, usize)], piece_len: u32) -> Self {
         let paths = files.iter().map(|(path, len)| (path.split('/').map(Into::into).collect(), *len as u64));
         let len = files.iter().map(|(_, len)| len).sum();
-        Self::build(Builder::directory(name, paths.collect()).piece_len(piece_len), len)
+        Self::build(&Builder::directory(name, paths.collect()).piece_len(piece_len), len)
     }
 
-    fn build(builder: Builder, len: usize) -> Self {
+    fn build(builder: &Builder, len: usize) -> Self {
         let mut word = 0x9e37_79b9_7f4a_7c15_u64;
         let words = std::iter::repeat_with(|| {
             word ^= word << 13;

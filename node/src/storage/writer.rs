@@ -89,13 +89,15 @@ impl Writer {
                 Some(Work::Ops(_)) | None => {}
             }
         }
-        let Self { hash, hasher, sync, .. } = self;
+        let Self { shared, hash, hasher, sync, .. } = self;
         drop(hash);
         // A hasher that has panicked has said so on standard error.
         let _ = hasher.join();
         let (closed, answer) = std::sync::mpsc::channel();
         let _ = sync.send(Task::Close(closed));
         let result = answer.recv_timeout(LAST_SYNC).unwrap_or(Ok(()));
+        // The files, and the lock on them, are free when the answer is there.
+        drop(shared);
         if let Some(reply) = reply {
             let _ = reply.send(result);
         }
@@ -178,7 +180,7 @@ impl Writer {
                 return;
             }
             Err(error) => {
-                self.shared.failed("cannot read", &error);
+                self.shared.failed(&error);
                 self.done.extend(run.iter().map(|&(conn, span)| DiskDone::ReadFailed { conn, span }));
                 return;
             }
@@ -229,7 +231,8 @@ impl Writer {
             match self.shared.files.write_at(self.shared.offset(block), std::slice::from_ref(data)) {
                 Ok(()) => self.done.push(DiskDone::Written { block }),
                 Err(error) => {
-                    self.shared.failed("cannot write", &error);
+                    self.shared.failed(&error);
+                    self.hand_over(Job::NotWritten(block));
                     self.done.push(DiskDone::WriteFailed { block });
                 }
             }

@@ -101,7 +101,8 @@ fn heartbeats_keep_peer_and_file_and_tell_who_has_to_come_again() {
     server.tracker = Tracker::new(config, Seed::from_number(1));
     server.ask(0, 1, register(registration("film", 0)));
     for secs in [150, 300, 450, 600] {
-        let Answer::Alive { swarms: 1, interval } = server.ask(secs, 1, Command::Heartbeat { port: 6881 })
+        let Answer::Alive { swarms: 1, interval } =
+            server.ask(secs, 1, Command::Heartbeat { port: 6881, info_hash: None })
         else {
             panic!("forgotten at {secs} s");
         };
@@ -111,8 +112,12 @@ fn heartbeats_keep_peer_and_file_and_tell_who_has_to_come_again() {
     assert_eq!(peers_of(server.ask(799, 2, peers)).2, [addr(1, 6881)]);
     assert_eq!(names_of(server.ask(799, 2, Command::List)).len(), 1);
     assert_eq!(names_of(server.ask(800, 2, Command::List)), []);
-    let late = server.ask(801, 1, Command::Heartbeat { port: 6881 });
+    let late = server.ask(801, 1, Command::Heartbeat { port: 6881, info_hash: None });
     assert!(matches!(late, Answer::Alive { swarms: 0, .. }), "{late:?}");
+    server.ask(801, 1, register(registration("film", 0)));
+    let one = |info_hash| Command::Heartbeat { port: 6881, info_hash: Some(info_hash) };
+    assert!(matches!(server.ask(802, 1, one(HASH)), Answer::Alive { swarms: 1, .. }));
+    assert!(matches!(server.ask(802, 1, one(InfoHash([8; 20]))), Answer::Alive { swarms: 0, .. }));
 }
 
 #[test]
@@ -160,7 +165,7 @@ fn a_plain_node_lets_nobody_in_and_gives_the_address_that_was_reached() {
     for command in [
         register(registration("mine", 0)),
         Command::Update { info_hash, peer_id: PeerId([1; 20]), port: 1, left: 0 },
-        Command::Heartbeat { port: 6881 },
+        Command::Heartbeat { port: 6881, info_hash: None },
         Command::Unregister { port: 6881, info_hash: None },
     ] {
         assert_eq!(refusal(server.ask(1, 1, command)), Refusal::Refused);

@@ -57,10 +57,12 @@ pub enum Command {
         /// How many peers are wanted.
         numwant: u32,
     },
-    /// To stay in all swarms that were joined from this address and port.
+    /// To stay, without news.
     Heartbeat {
         /// Where the peer listens.
         port: u16,
+        /// The swarm; all that were joined from this address and port if there is none.
+        info_hash: Option<InfoHash>,
     },
     /// To leave.
     Unregister {
@@ -134,6 +136,10 @@ impl<'a> Object<'a> {
         InfoHash::from_hex(&text.0).ok_or(CommandError::Hex { key })
     }
 
+    fn optional_info_hash(&mut self) -> Result<Option<InfoHash>, CommandError> {
+        if self.info_hash.is_some() { self.info_hash().map(Some) } else { Ok(None) }
+    }
+
     fn peer_id(&mut self) -> Result<PeerId, CommandError> {
         let key = "peer_id";
         let text = self.peer_id.take().ok_or(CommandError::Missing { key })?;
@@ -200,11 +206,12 @@ impl Command {
                 port: object.port()?,
                 numwant: object.numwant()?,
             },
-            "heartbeat" => Self::Heartbeat { port: object.listening()? },
-            "unregister" => Self::Unregister {
-                port: object.listening()?,
-                info_hash: object.info_hash.is_some().then(|| object.info_hash()).transpose()?,
-            },
+            "heartbeat" => {
+                Self::Heartbeat { port: object.listening()?, info_hash: object.optional_info_hash()? }
+            }
+            "unregister" => {
+                Self::Unregister { port: object.listening()?, info_hash: object.optional_info_hash()? }
+            }
             "list" => Self::List,
             "search" => Self::Search { text: object.query()? },
             "metainfo" => Self::Metainfo { text: object.query()? },
@@ -242,8 +249,7 @@ impl Command {
                 object.port = Some(*port);
                 object.numwant = Some(*numwant);
             }
-            Self::Heartbeat { port } => object.port = Some(*port),
-            Self::Unregister { port, info_hash } => {
+            Self::Heartbeat { port, info_hash } | Self::Unregister { port, info_hash } => {
                 object.port = Some(*port);
                 object.info_hash = info_hash.and_then(|info_hash| text(&info_hash.to_hex()));
             }

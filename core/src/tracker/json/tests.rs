@@ -39,7 +39,11 @@ fn commands() -> Vec<(String, Command)> {
             format!(r#"{{"command":"get-peers","info_hash":"{HEX}","port":6881,"numwant":50}}"#),
             Command::GetPeers { info_hash: HASH, port: 6881, numwant: 50 },
         ),
-        (r#"{"command":"heartbeat","port":6881}"#.into(), Command::Heartbeat { port: 6881 }),
+        (r#"{"command":"heartbeat","port":6881}"#.into(), Command::Heartbeat { port: 6881, info_hash: None }),
+        (
+            format!(r#"{{"command":"heartbeat","info_hash":"{HEX}","port":6881}}"#),
+            Command::Heartbeat { port: 6881, info_hash: Some(HASH) },
+        ),
         (
             format!(r#"{{"command":"unregister","info_hash":"{HEX}","port":6881}}"#),
             Command::Unregister { port: 6881, info_hash: Some(HASH) },
@@ -136,7 +140,7 @@ fn a_frame_is_taken_when_it_is_there_and_nothing_is_reserved_before() {
                 taken.push(Command::parse(&frame).unwrap());
             }
         }
-        assert_eq!(taken, [Command::List, Command::Heartbeat { port: 1 }]);
+        assert_eq!(taken, [Command::List, Command::Heartbeat { port: 1, info_hash: None }]);
     }
     for len in [0, MAX_SMALL_FRAME + 1, u32::MAX] {
         let mut source = BytesMut::from(&len.to_be_bytes()[..]);

@@ -1,0 +1,122 @@
+//! The server: one datagram in, at most one out.
+
+use core::net::SocketAddr;
+
+use super::{ANNOUNCE, CONNECT, ConnectionIds, ERROR, MAX_REPLY, SCRAPE, UdpRequest};
+use crate::id::InfoHash;
+use crate::time::Instant;
+use crate::tracker::{Announcer, Compact as _, Family, Packed, Query, Scrape, Tracker};
+
+/// Bytes of an announce's answer before its peers.
+const ANNOUNCE_HEADER: usize = 20;
+
+/// Answers datagrams out of a [`Tracker`].
+#[derive(Clone, Debug)]
+pub struct Server {
+    ids: ConnectionIds,
+}
+
+impl Server {
+    /// A server whose connection ids are made under 16 random bytes.
+    pub fn new(secret: [u8; 16]) -> Self {
+        Self { ids: ConnectionIds::new(secret) }
+    }
+
+    /// Answers a datagram that came from `from`: what `reply` held is replaced by the answer, of [`MAX_REPLY`] bytes at most, or by nothing.
+    ///
+    /// With room for it in `reply`, an announce is answered without an allocation.
+    pub fn answer(
+        &self,
+        tracker: &mut Tracker<SocketAddr>,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        reply: &mut Vec<u8>,
+    ) {
+        reply.clear();
+        let Some(transaction) = UdpRequest::transaction(datagram) else { return };
+        match UdpRequest::parse(datagram) {
+            Ok(UdpRequest::Connect { transaction }) => {
+                header(CONNECT, transaction, reply);
+                reply.extend_from_slice(&self.ids.issue(from, now).to_be_bytes());
+            }
+            Ok(UdpRequest::Announce { connection, .. } | UdpRequest::Scrape { connection, .. })
+                if !self.ids.check(from, now, connection) =>
+            {
+                error(transaction, "bad connection id", datagram, reply);
+            }
+            Ok(UdpRequest::Announce { query, .. }) => {
+                header(ANNOUNCE, transaction, reply);
+                if let Err(words) = announce(tracker, now, from, &query, reply) {
+                    error(transaction, &words, datagram, reply);
+                }
+            }
+            Ok(UdpRequest::Scrape { swarms, .. }) => {
+                header(SCRAPE, transaction, reply);
+                for swarm in swarms {
+                    scrape(tracker, now, swarm, reply);
+                }
+            }
+            // Without a connection id there is no telling who would get the answer, and what is too short is not worth one.
+            Err(_) => {}
+        }
+    }
+}
+
+/// Appends what follows the header. The words with which it is refused otherwise.
+fn announce(
+    tracker: &mut Tracker<SocketAddr>,
+    now: Instant,
+    from: SocketAddr,
+    query: &Query,
+    reply: &mut Vec<u8>,
+) -> Result<(), String> {
+    if query.port == 0 {
+        return Err("port 0 cannot be dialled".into());
+    }
+    let addr = SocketAddr::new(from.ip().to_canonical(), query.port);
+    let family = addr.pack().family();
+    let room = match family {
+        Family::V4 => (MAX_REPLY - ANNOUNCE_HEADER) / 6,
+        Family::V6 => (MAX_REPLY - ANNOUNCE_HEADER) / 18,
+    };
+    let mut request = query.request.clone();
+    request.numwant = request.numwant.min(u32::try_from(room).unwrap_or(u32::MAX));
+    let interval = tracker.config().interval.as_secs();
+    let counters = reply.len();
+    reply.extend_from_slice(&u32::try_from(interval).unwrap_or(u32::MAX).to_be_bytes());
+    reply.extend_from_slice(&[0; 8]);
+    let who = Announcer { addr, id: query.peer_id };
+    let scrape = tracker
+        .announce_to(now, query.info_hash, who, &request, Some(family), |peer| match peer.pack() {
+            Packed::V4(packed) => reply.extend_from_slice(&packed),
+            Packed::V6(packed) => reply.extend_from_slice(&packed),
+        })
+        .map_err(|error| error.to_string())?;
+    let place = reply.get_mut(counters..).and_then(|rest| rest.get_mut(4..12));
+    if let Some((leechers, seeders)) = place.and_then(|place| place.split_at_mut_checked(4)) {
+        leechers.copy_from_slice(&scrape.leechers.to_be_bytes());
+        seeders.copy_from_slice(&scrape.seeders.to_be_bytes());
+    }
+    Ok(())
+}
+
+fn scrape(tracker: &mut Tracker<SocketAddr>, now: Instant, swarm: InfoHash, reply: &mut Vec<u8>) {
+    let Scrape { seeders, leechers, downloaded } = tracker.scrape(now, swarm).unwrap_or_default();
+    for number in [seeders, u32::try_from(downloaded).unwrap_or(u32::MAX), leechers] {
+        reply.extend_from_slice(&number.to_be_bytes());
+    }
+}
+
+fn header(action: u32, transaction: u32, reply: &mut Vec<u8>) {
+    reply.extend_from_slice(&action.to_be_bytes());
+    reply.extend_from_slice(&transaction.to_be_bytes());
+}
+
+/// An error is never longer than what it answers: it may go to somebody who has not asked.
+fn error(transaction: u32, words: &str, request: &[u8], reply: &mut Vec<u8>) {
+    reply.clear();
+    header(ERROR, transaction, reply);
+    reply.extend_from_slice(words.as_bytes());
+    reply.truncate(request.len());
+}

@@ -1,0 +1,175 @@
+//! Transfers between two of the real programs.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use minibit_core::Message;
+
+use crate::support::{Place, Stranger, content};
+
+#[test]
+fn a_file_arrives_as_it_was_and_is_reported() {
+    let (here, there) = (Place::new(), Place::new());
+    here.write("movie.mp4", content(3_000_001));
+    let (torrent, _) = here.create("movie.mp4");
+    let (mut seeder, addr) = here.seed("movie.mp4.torrent", &[]);
+    let ended = there.get(&torrent, addr, &["-o", "into"]);
+    assert_eq!(ended.is_done().out, "into/movie.mp4\n");
+    for part in ["movie.mp4: 2.9 MiB in ", "on average, from 1 peer", "messages sent, verified"] {
+        assert!(ended.err.contains(part), "{part:?} is not in {}", ended.err);
+    }
+    assert_eq!(there.read("into/movie.mp4"), here.read("movie.mp4"));
+    let names: Vec<_> =
+        fs::read_dir(there.join("into")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["movie.mp4"], "nothing else is left behind");
+    assert!(seeder.is_running());
+
+    let again = there.get(&torrent, addr, &["-o", "into"]);
+    assert!(again.is_done().err.contains("were here already, verified"), "{}", again.err);
+}
+
+#[test]
+fn a_directory_arrives_with_blocks_that_span_files_and_empty_ones() {
+    let (here, there) = (Place::new(), Place::new());
+    let all = content(200_000);
+    for (name, range) in [("a", 0..1), ("b/c", 1..70_000), ("b/empty", 0..0), ("d/e/f", 70_000..200_000)] {
+        here.write(&format!("photos/{name}"), &all[range]);
+    }
+    let (torrent, _) = here.create("photos");
+    let (_seeder, addr) = here.seed("photos", &[]);
+    // The seeder has made its own metainfo: the pieces are longer, so it is another torrent.
+    let other = there.get(&torrent, addr, &["--timeout", "1s"]);
+    assert_eq!(other.code, Some(3), "{}", other.err);
+
+    let (_seeder, addr) = here.seed("photos.torrent", &[]);
+    let ended = there.get(&torrent, addr, &[]);
+    assert_eq!(ended.is_done().out, "./photos\n");
+    for name in ["a", "b/c", "b/empty", "d/e/f"] {
+        let name = format!("photos/{name}");
+        assert_eq!(there.read(&name), here.read(&name), "{name}");
+    }
+}
+
+#[test]
+fn every_profile_and_encoding_gets_there() {
+    let here = Place::new();
+    here.write("file", content(90_000));
+    let (torrent, _) = here.create("file");
+    let json = ["--encoding", "json"];
+    let s5 = ["--profile", "s5", "--requests", "paced:20ms"];
+    let s4 = ["--profile", "s4"];
+    let sequential = ["--pieces", "sequential", "--requests", "fixed:2", "--choke", "none"];
+    for (seeder, leecher) in [(&json[..0], &json[..]), (&s5, &s5), (&s4, &s4), (&sequential, &sequential)] {
+        let there = Place::new();
+        let (_seeder, addr) = here.seed("file.torrent", seeder);
+        let ended = there.get(&torrent, addr, leecher);
+        assert_eq!(ended.is_done().out, "./file\n", "{leecher:?}");
+        assert_eq!(there.read("file"), here.read("file"), "{leecher:?}");
+    }
+}
+
+#[test]
+fn a_summary_for_programs() {
+    let (here, there) = (Place::new(), Place::new());
+    here.write("file", content(100_000));
+    let (torrent, metainfo) = here.create("file");
+    let (_seeder, addr) = here.seed("file.torrent", &[]);
+    let ended = there.get(&torrent, addr, &["--json", "-q"]);
+    let summary: serde_json::Value = serde_json::from_str(&ended.is_done().out).unwrap();
+    assert_eq!(ended.err, "");
+    assert_eq!(summary["info_hash"], metainfo.info_hash().to_hex());
+    assert_eq!((&summary["length"], &summary["downloaded"]), (&100_000.into(), &100_000.into()));
+    assert_eq!(
+        (&summary["pieces"], &summary["peers_used"], &summary["verified"]),
+        (&4.into(), &1.into(), &true.into())
+    );
+    assert_eq!(summary["messages_sent"]["request"], 7, "one for each block of 16 KiB");
+    assert_eq!(summary["messages_received"]["piece"], 7);
+}
+
+#[test]
+fn an_interrupted_download_goes_on_where_it_was() {
+    let (here, there) = (Place::new(), Place::new());
+    here.write("file", content(2_000_000));
+    let (torrent, _) = here.create("file");
+    let (_seeder, addr) = here.seed("file.torrent", &["--up", "4 MiB/s"]);
+    let (torrent_text, from) = (torrent.to_str().unwrap(), addr.to_string());
+    let arguments = ["get", torrent_text, "--peer", &from, "--listen", "127.0.0.1", "--port", "0"];
+    let mut first = there.start(&arguments);
+    first.says("30 %");
+    let asked = Instant::now();
+    first.signal("INT");
+    let ended = first.wait();
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!((ended.code, ended.out.as_str()), (Some(130), ""), "{}", ended.err);
+    for part in ["interrupted; ", " of 62 pieces are here", "goes on from there"] {
+        assert!(ended.err.contains(part), "{part:?} is not in {}", ended.err);
+    }
+    assert!(there.join("file.part").exists() && !there.join("file").exists());
+
+    let ended = there.get(&torrent, addr, &["--json"]);
+    let summary: serde_json::Value = serde_json::from_str(&ended.is_done().out).unwrap();
+    assert!(summary["pieces_before"].as_u64().unwrap() >= 15, "{summary}");
+    assert!(summary["downloaded"].as_u64().unwrap() < 1_600_000, "{summary}");
+    assert_eq!(there.read("file"), here.read("file"));
+}
+
+#[test]
+fn a_seeder_ends_when_it_is_told_to() {
+    for name in ["INT", "TERM"] {
+        let here = Place::new();
+        here.write("file", content(1_000));
+        let (seeder, _) = here.seed("file", &[]);
+        let asked = Instant::now();
+        seeder.signal(name);
+        let ended = seeder.wait();
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        assert_eq!(ended.code, Some(0), "{name}: {}", ended.err);
+    }
+}
+
+#[test]
+fn nobody_there_is_told_in_time() {
+    let (here, there) = (Place::new(), Place::new());
+    here.write("file", content(1_000));
+    let (torrent, _) = here.create("file");
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ended = there.get(&torrent, silent.local_addr().unwrap(), &["--timeout", "300ms"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(3), ""));
+    assert!(
+        ended.err.contains("not complete in time; 0 of 1 pieces are here, 0 peers connected"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn who_sends_wrong_bytes_is_found_out_and_others_are_asked() {
+    let (here, there) = (Place::new(), Place::new());
+    here.write("file", content(100_000));
+    let (torrent, metainfo) = here.create("file");
+    let (_seeder, addr) = here.seed("file.torrent", &["--up", "100 KiB/s"]);
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let liar_addr = door.local_addr().unwrap().to_string();
+    let liar = std::thread::spawn(move || {
+        let mut liar = Stranger::over(door.accept().unwrap().0, &metainfo);
+        liar.shake_hands(&metainfo, 7);
+        liar.send(&Message::HaveAll);
+        liar.send(&Message::Unchoke);
+        let mut lies = 0;
+        while let Some(message) = liar.receive() {
+            if let Message::Request(span) = message {
+                lies += 1;
+                let data = vec![0; span.length as usize].into();
+                liar.send(&Message::Piece { index: span.index, begin: span.begin, data });
+            }
+        }
+        lies
+    });
+    let ended = there.get(&torrent, addr, &["--peer", &liar_addr, "--json"]);
+    let summary: serde_json::Value = serde_json::from_str(&ended.is_done().out).unwrap();
+    assert_eq!(there.read("file"), here.read("file"));
+    assert!(liar.join().unwrap() > 0);
+    assert!(summary["hash_failures"].as_u64().unwrap() > 0, "{summary}");
+}

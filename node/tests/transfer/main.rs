@@ -1,0 +1,6 @@
+//! The real program on loopback: files go from one to another and arrive as they were, and whoever does not keep to the protocol
+//! harms nobody else.
+
+mod get;
+mod hostile;
+mod support;
