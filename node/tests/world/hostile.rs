@@ -43,7 +43,7 @@ impl Victim {
         let place = TempDir::new().unwrap();
         let content = content::bytes(13, LEN);
         content::write(&place.path().join("origin/movie.mp4"), &content);
-        let torrent = place.path().join("it.torrent");
+        let torrent = place.path().join("origin/it.torrent");
         let made = node()
             .arg("create")
             .arg(place.path().join("origin/movie.mp4"))
@@ -61,13 +61,14 @@ impl Victim {
         let (place, torrent, metainfo, content) = Self::prepare();
         let addr = free_addr();
         let mut command = node();
-        command.arg("seed").arg(&torrent).arg("--dir").arg(place.path().join("origin"));
-        command.args(["--no-lan", "--listen", "127.0.0.1", "--port", &addr.port().to_string()]);
+        command.arg("seed").arg(&torrent);
+        command.args(["--listen", "127.0.0.1", "--port", &addr.port().to_string()]);
         let process = Running::start(&mut command);
-        until("it listens", Duration::from_secs(10), || TcpStream::connect(addr).is_ok());
+        until("it seeds", Duration::from_secs(10), || Peer::connect(addr, &metainfo, b'0').is_ok());
         Self { process, addr, metainfo, torrent, content, place }
     }
 
+    /// Each with an id of its own: who comes twice is refused.
     fn connect(&self, id: u8) -> Peer {
         Peer::connect(self.addr, &self.metainfo, id).expect("an honest peer is let in")
     }
@@ -79,18 +80,17 @@ impl Victim {
         let span = BlockSpan { index, begin: BLOCK, length: BLOCK };
         let mut asked = false;
         loop {
-            match peer.hear().expect("an honest connection is kept") {
-                Message::Unchoke if !asked => {
-                    peer.say(&Message::Request(span)).unwrap();
-                    asked = true;
-                }
-                Message::Piece { index: got, begin, data } => {
-                    assert_eq!((got, begin), (index, BLOCK));
-                    let from = (index * (64 << 10) + BLOCK) as usize;
-                    assert!(data[..] == self.content[from..from + BLOCK as usize], "other bytes came");
-                    break;
-                }
-                _ => {}
+            if peer.unchoked && !asked {
+                peer.say(&Message::Request(span)).unwrap();
+                asked = true;
+            }
+            if let Message::Piece { index: got, begin, data } =
+                peer.hear().expect("an honest connection is kept")
+            {
+                assert_eq!((got, begin), (index, BLOCK));
+                let from = (index * (64 << 10) + BLOCK) as usize;
+                assert!(data[..] == self.content[from..from + BLOCK as usize], "other bytes came");
+                break;
             }
             assert!(begun.elapsed() < SERVED_WITHIN, "not served in time");
         }
@@ -128,7 +128,7 @@ fn a_seeder_serves_on() {
         let kept = attack(victim.addr, &victim.metainfo);
         let index = u32::try_from(number).unwrap() % 60;
         assert!(victim.process.ended().is_none(), "{name}: the seeder is dead");
-        victim.fetch(&mut victim.connect(b'p'), index);
+        victim.fetch(&mut victim.connect(u8::try_from(number).unwrap()), index);
         victim.fetch(&mut friend, index);
         drop(kept);
     }
@@ -159,11 +159,7 @@ fn a_leecher_finishes() {
         let copy = honest.place.path().join("copy");
         fs::create_dir_all(&copy).unwrap();
         let mut command = node();
-        command.arg("get").arg(&honest.torrent).arg("-o").arg(&copy).args([
-            "--no-lan",
-            "--listen",
-            "127.0.0.1",
-        ]);
+        command.arg("get").arg(&honest.torrent).arg("-o").arg(&copy).args(["--listen", "127.0.0.1"]);
         command.args(["--peer", &addr.to_string(), "--peer", &honest.addr.to_string()]);
         let mut leecher = Running::start(&mut command);
         assert!(leecher.wait(Duration::from_mins(1)).success(), "{name}: the leecher gave up");

@@ -16,6 +16,8 @@ pub(crate) struct Peer {
     stream: TcpStream,
     decoder: Decoder,
     buffer: BytesMut,
+    /// The other side serves us.
+    pub(crate) unchoked: bool,
 }
 
 impl Peer {
@@ -24,7 +26,7 @@ impl Peer {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let decoder = Decoder::new(Encoding::Bep3, true, Limits::of(geometry));
-        Self { stream, decoder, buffer: BytesMut::new() }
+        Self { stream, decoder, buffer: BytesMut::new(), unchoked: false }
     }
 
     /// Connects and shakes hands.
@@ -50,7 +52,14 @@ impl Peer {
     pub(crate) fn hear(&mut self) -> io::Result<Message<Bytes>> {
         loop {
             match self.decoder.decode(&mut self.buffer) {
-                Ok(Some(message)) => return Ok(message),
+                Ok(Some(message)) => {
+                    match message {
+                        Message::Choke => self.unchoked = false,
+                        Message::Unchoke => self.unchoked = true,
+                        _ => {}
+                    }
+                    return Ok(message);
+                }
                 Ok(None) => {}
                 Err(error) if error.is_unknown_message() => continue,
                 Err(error) => return Err(io::Error::other(error)),
