@@ -52,6 +52,8 @@ pub(crate) struct Options {
     pub(crate) port: u16,
     pub(crate) down: Option<Arc<Limiter>>,
     pub(crate) up: Option<Arc<Limiter>>,
+    /// Say on standard error who comes and goes, and why.
+    pub(crate) verbose: bool,
 }
 
 /// A torrent to take part in.
@@ -233,7 +235,7 @@ impl Engine {
             Event::Finished { swarm, result } => {
                 let phase = match result {
                     Ok(path) => Phase::Complete(path),
-                    Err(error) => Phase::DiskFailed(error.to_string()),
+                    Err(error) => Phase::Failed(error.to_string()),
                 };
                 self.swarms[swarm].enter(now, phase);
             }
@@ -285,6 +287,7 @@ impl Engine {
             disk: storage.start(done_in)?,
             done,
             dial_from: self.options.dial_from,
+            verbose: self.options.verbose,
             shared: self.shared.clone(),
         });
         swarm.input(now, Input::Command(Command::AddPeers(peers)));

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use minibit_core::Instant;
 use minibit_core::metainfo::Metainfo;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::cli::Get;
 use crate::engine::{NewTorrent, Phase, Status};
@@ -24,6 +24,8 @@ use crate::{called_as, show};
 
 /// How often the display is brought up to date.
 const TICK: Duration = Duration::from_millis(100);
+/// How long a full disk is waited for. The core tries again every few seconds.
+const DISK_PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) fn run(options: &Get) -> Result<(), Failure> {
     session::run(get(options))
@@ -107,6 +109,7 @@ pub(crate) async fn open(
 
 enum Ended {
     Complete(PathBuf),
+    /// In words.
     Failed(String),
     TimedOut,
     Interrupted,
@@ -147,12 +150,29 @@ async fn watch(
     ended
 }
 
-/// Waits until it is complete, or never will be.
+/// Waits until it is complete, or never will be. A disk that takes nothing is given some time: others are served meanwhile,
+/// and who makes room need not start anew.
 async fn over(status: &mut watch::Receiver<Status>) -> Ended {
-    match status.wait_for(|status| status.phase != Phase::Running).await.map(|status| status.phase.clone()) {
-        Ok(Phase::Complete(path)) => Ended::Complete(path),
-        Ok(Phase::DiskFailed(why)) => Ended::Failed(why),
-        Ok(Phase::Running) | Err(_) => Ended::Failed("the engine has crashed".into()),
+    let crashed = || Ended::Failed("the engine has crashed".into());
+    loop {
+        let phase =
+            status.wait_for(|status| status.phase != Phase::Running).await.map(|status| status.phase.clone());
+        match phase {
+            Ok(Phase::Complete(path)) => return Ended::Complete(path),
+            Ok(Phase::Failed(why)) => return Ended::Failed(why),
+            Ok(Phase::Stalled(why)) => {
+                // Who closes standard error does not want to know.
+                let _ =
+                    writeln!(io::stderr(), "{why}; trying again for {}", progress::duration(DISK_PATIENCE));
+                let recovered = status.wait_for(|status| !matches!(status.phase, Phase::Stalled(_)));
+                match timeout(DISK_PATIENCE, recovered).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(_)) => return crashed(),
+                    Err(_) => return Ended::Failed(why),
+                }
+            }
+            Ok(Phase::Running) | Err(_) => return crashed(),
+        }
     }
 }
 

@@ -38,6 +38,7 @@ impl Session {
             port,
             down: limiter(network.down),
             up: limiter(network.up),
+            verbose: network.verbose,
         };
         let (engine, handle) = Engine::new(clock, options).context("the system gives no random numbers")?;
         let running = tokio::spawn(engine.run());

@@ -29,8 +29,10 @@ pub(crate) enum Phase {
     Running,
     /// Everything is here and verified, under this path.
     Complete(PathBuf),
-    /// The disk does not take or give any more; in words.
-    DiskFailed(String),
+    /// The disk takes nothing any more, in words. What is here is shared, and writing is tried again from time to time.
+    Stalled(String),
+    /// Everything is here, but it cannot get its final name; in words.
+    Failed(String),
 }
 
 /// Messages by kind.

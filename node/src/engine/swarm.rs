@@ -4,6 +4,8 @@
 //! disk operations and messages are gathered, and leave together when the engine has taken in what was there.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use super::event::{Arrival, Event, SwarmId};
 use super::link::{Link, Opened, Shared};
 use super::status::{Phase, Status};
 use crate::limits::STATUS_EVERY;
+use crate::show;
 use crate::storage::Disk;
 
 /// A torrent in the engine.
@@ -42,6 +45,7 @@ pub(crate) struct Swarm {
     /// Who has connected and waits for the core's answer.
     arriving: Option<Opened>,
     dial_from: Option<IpAddr>,
+    verbose: bool,
     shared: Shared,
     status: watch::Sender<Status>,
     seen: Status,
@@ -64,12 +68,13 @@ pub(crate) struct Parts {
     pub(crate) disk: Disk,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
     pub(crate) dial_from: Option<IpAddr>,
+    pub(crate) verbose: bool,
     pub(crate) shared: Shared,
 }
 
 impl Swarm {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, metainfo, torrent, disk, done, dial_from, shared } = parts;
+        let Parts { id, metainfo, torrent, disk, done, dial_from, verbose, shared } = parts;
         Self {
             id,
             metainfo,
@@ -83,6 +88,7 @@ impl Swarm {
             followups: VecDeque::new(),
             arriving: None,
             dial_from,
+            verbose,
             shared,
             status: watch::Sender::default(),
             seen: Status::default(),
@@ -122,7 +128,7 @@ impl Swarm {
         while let Some(input) = next {
             self.torrent.handle_input(now, input, &mut self.outbox);
             while let Some(output) = self.outbox.pop() {
-                self.act(output);
+                self.act(now, output);
             }
             next = self.followups.pop_front();
         }
@@ -140,6 +146,9 @@ impl Swarm {
     }
 
     pub(crate) fn gone(&mut self, now: Instant, conn: ConnId) {
+        if self.state_mut(conn).is_some() {
+            self.say(&format_args!("{conn:?} is gone"));
+        }
         self.forget(conn);
         self.input(now, Input::Disconnected { conn });
     }
@@ -155,6 +164,7 @@ impl Swarm {
     }
 
     pub(crate) fn arrived(&mut self, now: Instant, arrival: Arrival) {
+        self.say(&format_args!("{} has connected", arrival.addr));
         self.arriving = Some(arrival.opened);
         // There is one arrival at a time, and the answer comes at once: one ticket is enough.
         self.input(now, Input::Incoming { ticket: 0, addr: arrival.addr });
@@ -194,20 +204,26 @@ impl Swarm {
         self.status.send_replace(self.seen.clone());
     }
 
-    fn act(&mut self, output: Output<Net>) {
+    fn act(&mut self, now: Instant, output: Output<Net>) {
         match output {
             Output::Send { to, message } => self.send(to, message),
             Output::Disk(op) => self.ops.push(op),
-            Output::Connect { conn, addr } => self.connect(conn, addr),
+            Output::Connect { conn, addr } => {
+                self.say(&format_args!("dialling {addr}"));
+                self.connect(conn, addr);
+            }
             Output::Accept { conn, .. } => {
                 if let Some(opened) = self.arriving.take() {
                     self.open(conn, opened);
                 }
             }
             Output::Refuse { .. } => self.arriving = None,
-            Output::Disconnect { conn, .. } => self.forget(conn),
+            Output::Disconnect { conn, reason } => {
+                self.say(&format_args!("closing {conn:?}: {reason:?}"));
+                self.forget(conn);
+            }
             Output::Announce(_) => {}
-            Output::Event(event) => self.note(&event),
+            Output::Event(event) => self.note(now, &event),
         }
     }
 
@@ -240,13 +256,13 @@ impl Swarm {
         self.place(conn, State::Open { link, unflushed: false, has_given: false });
     }
 
-    fn note(&mut self, event: &CoreEvent<SocketAddr>) {
+    fn note(&mut self, now: Instant, event: &CoreEvent<SocketAddr>) {
         match event {
             CoreEvent::Completed => self.finish(),
             CoreEvent::DiskFailed => {
                 let why = self.disk.last_error().unwrap_or_else(|| "the disk has failed".into());
-                self.seen.phase = Phase::DiskFailed(why);
-                self.told_at = Instant::ZERO;
+                self.say(&why);
+                self.enter(now, Phase::Stalled(why));
             }
             _ => {}
         }
@@ -259,6 +275,15 @@ impl Swarm {
             let result = disk.finish().await;
             let _ = events.send(Event::Finished { swarm, result }).await;
         });
+    }
+
+    /// Tells a user who wants to know everything.
+    fn say(&self, what: &dyn fmt::Display) {
+        if self.verbose {
+            let name = show::harmless(self.metainfo.name());
+            // Who closes standard error does not want to know.
+            let _ = writeln!(io::stderr(), "{name}: {what}");
+        }
     }
 
     fn place(&mut self, conn: ConnId, state: State) {
