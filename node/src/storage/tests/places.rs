@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use minibit_core::boundary::DiskDone;
 use tempfile::TempDir;
 
-use super::{Content, Mode, Running, StorageError, names};
+use super::{Content, Mode, Mounted, Running, StorageError, names};
 
 fn photos() -> Content {
     Content::directory("photos", &[("a/one", 40_000), ("a/two", 40_000), ("b", 40_000)], 16 * 1024)
@@ -146,6 +147,22 @@ fn a_file_with_a_second_name_is_not_written_to() {
         assert_eq!(fs::read(dir.path().join(name)).unwrap(), part);
         fs::remove_file(dir.path().join(name)).unwrap();
     }
+}
+
+/// As `A` and `a` are one file where case does not count; here by a mount, since such file systems are rare on Linux.
+#[test]
+fn two_names_of_one_file_are_refused() {
+    let Some(mounted) = Mounted::tmpfs("1m") else { return };
+    let content = Content::directory("photos", &[("A", 40_000), ("a", 40_000)], 16 * 1024);
+    let partial = mounted.0.path().join("photos.part");
+    fs::create_dir(&partial).unwrap();
+    for name in ["A", "a"] {
+        fs::write(partial.join(name), "").unwrap();
+    }
+    let bound = Command::new("mount").arg("--bind").args([partial.join("A"), partial.join("a")]).status();
+    assert!(bound.unwrap().success());
+    let error = refused(&content, mounted.0.path());
+    assert!(matches!(&error, StorageError::Same { path } if *path == partial.join("a")), "{error}");
 }
 
 #[test]
