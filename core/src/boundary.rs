@@ -295,6 +295,11 @@ pub enum DiskDone<D> {
         /// Its hash is the metainfo's.
         ok: bool,
     },
+    /// A piece could not be hashed: the disk is broken. That is nobody's lie.
+    VerifyFailed {
+        /// Which piece.
+        piece: PieceIndex,
+    },
     /// The blocks of a piece are fingerprinted; empty when the disk failed.
     Fingerprints {
         /// Which piece.
@@ -324,7 +329,7 @@ pub enum DisconnectReason {
     Idle,
     /// Both sides have everything.
     BothSeeds,
-    /// A more useful peer needs the place.
+    /// A newcomer needs the place, or the same peer has come again on another connection.
     Replaced,
     /// We are going.
     Stopped,
@@ -371,8 +376,10 @@ pub enum Event<A> {
     },
     /// All pieces are complete.
     Completed,
-    /// The disk failed; nothing more is asked for, what is there is shared.
+    /// Writing has failed: nothing more is asked for, what is there is shared, and it is tried again from time to time.
     DiskFailed,
+    /// Writing works again.
+    DiskRecovered,
     /// A piece that a paced participant picked, and in how many inventories it was (S5 logs the frequencies).
     Picked {
         /// Which piece.

@@ -21,6 +21,7 @@ mod pex;
 mod requests;
 mod serving;
 mod story;
+mod strangers;
 mod super_seeding;
 mod support;
 mod swarms;
