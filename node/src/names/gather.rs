@@ -181,6 +181,7 @@ pub(super) async fn gather(
     let mut deadline = Instant::now() + patience;
     let (mut merge, mut nodes, mut gathered) = (Merge::default(), Nodes::default(), Gathered::default());
     let mut asked: JoinSet<Answered> = JoinSet::new();
+    let mut tracker_is_silent = sources.tracker.is_some();
     if let Some(tracker) = sources.tracker.clone() {
         let command = command.clone();
         asked.spawn(async move { Answered::Tracker(ask_host(tracker.endpoint(), &command, patience).await) });
@@ -216,6 +217,7 @@ pub(super) async fn gather(
             Ok(_) if lan.is_some() || !asked.is_empty() => continue,
             Ok(_) | Err(_) => break,
         };
+        tracker_is_silent &= matches!(answered, Answered::Node(..));
         match answered {
             Answered::Tracker(Ok(Answer::Files { files, more })) => {
                 let tracker = sources.tracker.clone().expect("it was asked");
@@ -232,7 +234,11 @@ pub(super) async fn gather(
             deadline = deadline.min(Instant::now() + pause);
         }
     }
-    Gathered { found: merge.found(), more: merge.more, ..gathered }
+    let found = merge.found();
+    if tracker_is_silent && is_enough(&found).is_none() {
+        gathered.tracker_error = Some(AskError::Silent(patience));
+    }
+    Gathered { found, more: merge.more, ..gathered }
 }
 
 /// Speaks to the local network as one who asks and is no peer.
