@@ -1,6 +1,8 @@
 //! The command line.
 
 pub(crate) mod choices;
+pub(crate) mod discovery;
+mod search;
 mod transfer;
 
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use minibit_core::metainfo::MAX_PIECE_LEN;
 
 use crate::called_as;
 
+pub(crate) use search::{List, Look, Search};
 pub(crate) use transfer::{Get, Network, Seed};
 
 #[derive(Debug, Parser)]
@@ -39,6 +42,10 @@ pub(crate) enum Command {
     Seed(Box<Seed>),
     /// Fetch what somebody seeds
     Get(Box<Get>),
+    /// Look for files by name, at the tracker and on the local network
+    Search(Box<Search>),
+    /// Show all files that somebody gives, at the tracker and on the local network
+    List(Box<List>),
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +107,14 @@ pub(crate) fn parse() -> Command {
         .bin_name(name);
     let matches = command.get_matches();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
+}
+
+/// What a line of the interactive prompt says, with the words of a command line.
+pub(crate) fn parse_line(arguments: &[String]) -> Result<Command, clap::Error> {
+    let name = called_as();
+    let words = std::iter::once(&name).chain(arguments);
+    let matches = Cli::command().bin_name(&name).try_get_matches_from(words)?;
+    Ok(Cli::from_arg_matches(&matches)?.command)
 }
 
 fn tracker(text: &str) -> Result<String, String> {

@@ -56,3 +56,39 @@ pub(crate) const INCOMING: usize = 1000;
 pub(crate) const RESERVED_DESCRIPTORS: usize = 40;
 /// How long to wait before accepting again when the system is out of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+// Commands: names and swarms as JSON over TCP.
+
+/// A connection may be silent between two commands for so long.
+pub(crate) const COMMAND_IDLE: Duration = Duration::from_mins(1);
+/// A command that has begun is to be there after this, and an answer to be taken; what is long may take longer …
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
+/// … at this rate, in bytes per second: half of what the slowest local network has.
+pub(crate) const LEAST_COMMAND_RATE: usize = 500_000;
+/// Commands of one connection; whoever has more to ask connects again.
+pub(crate) const COMMANDS_PER_CONNECTION: usize = 1000;
+/// Commands and answers that are longer than the common ones, under way at the same time: each is metainfo of up to 14 MB.
+pub(crate) const LARGE_FRAMES: usize = 4;
+/// How long to wait for a place among them.
+pub(crate) const LARGE_FRAME_WAIT: Duration = Duration::from_secs(20);
+/// The longest frame of which any number may be under way.
+pub(crate) const COMMON_ANSWER: usize = 64 * 1024;
+/// The longest answer that is no metainfo: 500 files with names of 255 bytes, of six characters each at worst.
+pub(crate) const LONGEST_LIST: u32 = 1 << 20;
+/// Nodes of the local network that are asked at the same time …
+pub(crate) const NODES_AT_ONCE: usize = 32;
+/// … and in all. Who makes up nodes makes us connect no more often than this.
+pub(crate) const NODES_IN_ALL: usize = 256;
+/// Files that are kept of all answers together.
+pub(crate) const FILES_FOUND: usize = 5000;
+
+// The local network.
+
+/// Datagrams that wait to be read; the kernel drops what is beyond its own buffer.
+pub(crate) const LAN_DATAGRAMS: usize = 64;
+/// Peers that were heard and not taken yet; what is beyond will be heard again.
+pub(crate) const LAN_PEERS: usize = 256;
+/// Network interfaces that are announced on; a host with many bridges has no use for all of them.
+pub(crate) const LAN_INTERFACES: usize = 32;
+/// How often to look which interfaces there are.
+pub(crate) const LAN_RESCAN: Duration = Duration::from_secs(15);

@@ -11,9 +11,14 @@ mod failure;
 mod get;
 mod inspect;
 mod interrupt;
+mod lan;
 mod limits;
+mod names;
 mod nodejs;
 mod progress;
+mod prompt;
+mod registry;
+mod search;
 mod seed;
 mod session;
 mod show;
@@ -23,14 +28,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::cli::Command;
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let done = nodejs::guard().and_then(|()| match cli::parse() {
-        Command::Create(options) => create::run(&options),
-        Command::Inspect(options) => inspect::run(&options),
-        Command::Seed(options) => seed::run(&options),
-        Command::Get(options) => get::run(&options),
-    });
+    let done =
+        nodejs::guard().and_then(|()| if prompt::is_wanted() { prompt::run() } else { run(cli::parse()) });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
@@ -39,6 +41,17 @@ fn main() -> ExitCode {
             let _ = write!(io::stderr(), "{failure}");
             failure.code()
         }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Create(options) => create::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Seed(options) => seed::run(&options),
+        Command::Get(options) => get::run(&options),
+        Command::Search(options) => search::search(&options),
+        Command::List(options) => search::list(&options),
     }
 }
 

@@ -57,7 +57,7 @@ impl Session {
 
 /// Runs a command on a runtime of one thread, which is all that moving bytes takes. Threads that hash or read still are left
 /// alone when it ends.
-pub(crate) fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub(crate) fn run<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start")?;
     let ended = runtime.block_on(command);
