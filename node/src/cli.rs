@@ -14,6 +14,7 @@ use minibit_core::metainfo::MAX_PIECE_LEN;
 
 use crate::called_as;
 
+pub(crate) use discovery::Discovery;
 pub(crate) use search::{List, Look, Search};
 pub(crate) use transfer::{Get, Network, Seed};
 

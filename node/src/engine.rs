@@ -46,8 +46,8 @@ const CLIENT: &str = concat!("MiniBit ", env!("CARGO_PKG_VERSION"));
 /// What the user has chosen for all torrents.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// Our own address to dial from.
-    pub(crate) dial_from: Option<IpAddr>,
+    /// Our own address to speak from; any, when `None`.
+    pub(crate) from: Option<IpAddr>,
     /// The port that others reach us at.
     pub(crate) port: u16,
     pub(crate) down: Option<Arc<Limiter>>,
@@ -65,6 +65,8 @@ pub(crate) struct NewTorrent {
     pub(crate) have: Bitfield,
     /// Peers that are known beforehand.
     pub(crate) peers: Vec<SocketAddr>,
+    /// Trackers in tiers (BEP 12).
+    pub(crate) trackers: Vec<Vec<String>>,
 }
 
 /// What the rest of the program wants of the engine.
@@ -80,9 +82,15 @@ enum Order {
 pub(crate) struct Handle {
     orders: mpsc::Sender<Order>,
     events: mpsc::Sender<Event>,
+    peer_id: PeerId,
 }
 
 impl Handle {
+    /// What we call ourselves.
+    pub(crate) const fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
     /// Takes part in a torrent.
     ///
     /// # Errors
@@ -154,9 +162,10 @@ impl Engine {
             down: options.down.clone(),
             up: options.up.clone(),
         };
+        let peer_id = peer_id()?;
         let engine = Self {
             clock,
-            peer_id: peer_id()?,
+            peer_id,
             options,
             shared,
             events,
@@ -167,7 +176,7 @@ impl Engine {
             inbox: Inbox::default(),
             stopping: false,
         };
-        Ok((engine, Handle { orders: orders_in, events: events_in }))
+        Ok((engine, Handle { orders: orders_in, events: events_in, peer_id }))
     }
 
     /// Drives everything until it is told to stop.
@@ -267,7 +276,10 @@ impl Engine {
     }
 
     fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
-        let NewTorrent { metainfo, config, storage, have, peers } = new;
+        let NewTorrent { metainfo, mut config, storage, have, peers, trackers } = new;
+        if trackers.is_empty() {
+            config.announcing = None;
+        }
         let identity = Identity { info_hash: metainfo.info_hash(), peer_id: self.peer_id, stream: 0 };
         let seed = Seed::from_bytes(random()?);
         let complete = have.is_full();
@@ -286,7 +298,7 @@ impl Engine {
             torrent,
             disk: storage.start(done_in)?,
             done,
-            dial_from: self.options.dial_from,
+            dial_from: self.options.from,
             verbose: self.options.verbose,
             shared: self.shared.clone(),
         });
@@ -337,7 +349,11 @@ fn peer_id() -> io::Result<PeerId> {
     Ok(PeerId(id))
 }
 
-fn random<const N: usize>() -> io::Result<[u8; N]> {
+/// Random bytes of the operating system.
+///
+/// # Errors
+/// When it has none.
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(bytes)

@@ -1,5 +1,7 @@
 //! `node get`: fetch what somebody seeds.
 
+pub(crate) mod wanted;
+
 use std::future::pending;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,12 +15,13 @@ use minibit_core::metainfo::Metainfo;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use self::wanted::Wanted;
 use crate::cli::Get;
 use crate::engine::{NewTorrent, Phase, Status};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::{self, Progress};
-use crate::session::{self, Session};
+use crate::session::{self, Publicity, Session};
 use crate::storage::{self, Mode, Opened};
 use crate::{called_as, show};
 
@@ -32,16 +35,20 @@ pub(crate) fn run(options: &Get) -> Result<(), Failure> {
 }
 
 async fn get(options: &Get) -> Result<(), Failure> {
-    let session = Session::start(&options.network)?;
+    let mut session = Session::start(&options.network)?;
     let start = session.clock.now();
-    let ended = fetch(options, &session, start).await;
+    let ended = fetch(options, &mut session, start).await;
     session.stop().await;
     ended
 }
 
-async fn fetch(options: &Get, session: &Session, start: Instant) -> Result<(), Failure> {
+async fn fetch(options: &Get, session: &mut Session, start: Instant) -> Result<(), Failure> {
     let mut interrupt = session.interrupt.clone();
-    let metainfo = Arc::new(read(Path::new(&options.what))?);
+    let Wanted { metainfo, peers } = tokio::select! {
+        wanted = wanted::find(options, session.port) => wanted?,
+        () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted; nothing was begun"))),
+    };
+    let metainfo = Arc::new(metainfo);
     let opened = {
         let (metainfo, output) = (Arc::clone(&metainfo), options.output.clone());
         let opening = open(metainfo, output, Mode::Download, options.network.quiet);
@@ -51,16 +58,16 @@ async fn fetch(options: &Get, session: &Session, start: Instant) -> Result<(), F
         }
     };
     let had = Status { pieces: opened.have.count(), ..Status::default() };
-    let mut config = options.choices.config();
-    config.announcing = None;
+    let config = options.choices.config();
     let torrent = NewTorrent {
         metainfo: Arc::clone(&metainfo),
         config,
         storage: opened.storage,
         have: opened.have,
-        peers: options.network.peers.clone(),
+        peers: [&options.network.peers[..], &peers].concat(),
+        trackers: session.trackers(&metainfo),
     };
-    let mut status = session.engine.add(torrent).await.context("cannot start")?;
+    let mut status = session.join(torrent, Publicity::Swarm).await?;
     let watched = watch(options, &metainfo, &mut status, &mut interrupt).await;
     let seen = status.borrow().clone();
     let path = match watched {
@@ -71,19 +78,13 @@ async fn fetch(options: &Get, session: &Session, start: Instant) -> Result<(), F
     };
     report(options, &metainfo, &path, &had, &seen, session.clock.now() - start)?;
     if let Some(time) = options.seed_after {
+        session.give(&metainfo, 0, Publicity::Name);
         tokio::select! {
             () = sleep(time) => {}
             () = interrupt.asked() => {}
         }
     }
     Ok(())
-}
-
-/// Reads a torrent file.
-pub(crate) fn read(file: &Path) -> Result<Metainfo, Failure> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()));
-    let bytes = bytes.map_err(Failure::usage)?;
-    Ok(Metainfo::parse(&bytes).with_context(|| format!("{} is not a sound torrent file", file.display()))?)
 }
 
 /// Finds out what is there already, on a thread of its own.
