@@ -104,6 +104,8 @@ impl Files {
                 file.set_len(slot.len).map_err(self.io("resize", number))?;
             }
         }
+        // What disappears from now on is not made again: it would be empty.
+        self.access = Access::Write;
         Ok(())
     }
 

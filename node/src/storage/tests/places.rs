@@ -8,7 +8,7 @@ use std::process::Command;
 use minibit_core::boundary::DiskDone;
 use tempfile::TempDir;
 
-use super::{Content, Mode, Mounted, Running, StorageError, names};
+use super::{Content, Mode, Mounted, Running, StorageError, names, wait};
 
 fn photos() -> Content {
     Content::directory("photos", &[("a/one", 40_000), ("a/two", 40_000), ("b", 40_000)], 16 * 1024)
@@ -91,6 +91,29 @@ fn a_link_that_comes_later_is_not_followed_either() {
     for (name, len) in &files {
         assert_eq!(fs::read(outside.path().join(name)).unwrap(), vec![0; *len]);
     }
+}
+
+/// The system forgets what it could not write, and the next sync succeeds: it must not be believed.
+#[test]
+fn after_a_sync_that_failed_nothing_is_called_complete() {
+    let dir = TempDir::new().unwrap();
+    let files: Vec<_> = (0..40).map(|number| (format!("sub/{number:02}"), 16 * 1024)).collect();
+    let files: Vec<_> = files.iter().map(|(name, len)| (name.as_str(), *len)).collect();
+    let content = Content::directory("photos", &files, 16 * 1024);
+    let mut running = Running::download(&content, dir.path());
+    assert_eq!(running.fetch(&content, content.pieces()), 40);
+    let sub = dir.path().join("photos.part/sub");
+    fs::rename(&sub, dir.path().join("away")).unwrap();
+    let error = running.finish().unwrap_err();
+    assert!(matches!(error, StorageError::Io { what: "write", .. }), "{error}");
+    assert!(matches!(&running.done.try_recv().unwrap()[..], [DiskDone::WriteFailed { .. }]));
+    fs::rename(dir.path().join("away"), &sub).unwrap();
+    running.finish().unwrap_err();
+    assert_eq!(names(dir.path()), ["photos.part"], "no record: all is checked the next time");
+    wait(running.disk.close()).unwrap_err();
+    let again = Running::download(&content, dir.path());
+    assert_eq!((again.have, again.report.trusted, again.report.hashed), (40, 0, 40));
+    again.finish().unwrap();
 }
 
 #[test]
