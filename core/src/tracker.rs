@@ -175,7 +175,8 @@ impl<A: Compact> Tracker<A> {
         request: &AnnounceRequest,
     ) -> Result<AnnounceResponse<A>, TrackerError> {
         let mut peers = Vec::new();
-        let scrape = self.announce_to(now, info_hash, who, request, None, |peer| peers.push(peer))?;
+        let scrape =
+            self.announce_to(now, info_hash, who, request, None, |peer| peers.push(A::unpack(peer)))?;
         Ok(AnnounceResponse {
             interval: self.config.interval,
             min_interval: Some(self.config.min_interval),
@@ -196,7 +197,7 @@ impl<A: Compact> Tracker<A> {
         who: Announcer<A>,
         request: &AnnounceRequest,
         family: Option<Family>,
-        hand_out: impl FnMut(A),
+        hand_out: impl FnMut(Packed<A::V4, A::V6>),
     ) -> Result<Scrape, TrackerError> {
         let TrackerConfig { timeout, max_peers, max_swarms, max_peers_per_swarm, .. } = self.config;
         let stopped = request.event == AnnounceEvent::Stopped;

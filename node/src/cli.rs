@@ -1,5 +1,7 @@
 //! The command line.
 
+mod tracker;
+
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
@@ -8,6 +10,8 @@ use minibit_core::geometry::BLOCK_LEN;
 use minibit_core::metainfo::MAX_PIECE_LEN;
 
 use crate::called_as;
+
+pub(crate) use tracker::Tracker;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -29,6 +33,8 @@ pub(crate) enum Command {
     Create(Create),
     /// Show what a torrent file says, after checking it
     Inspect(Inspect),
+    /// Tell peers of each other
+    Tracker(Tracker),
 }
 
 #[derive(Debug, Args)]
@@ -39,7 +45,7 @@ pub(crate) struct Create {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// A tracker (http, https or udp); may be given again for others that are asked when the first ones fail
-    #[arg(short, long = "tracker", value_name = "URL", value_parser = tracker)]
+    #[arg(short, long = "tracker", value_name = "URL", value_parser = tracker_url)]
     pub(crate) trackers: Vec<String>,
     /// Length of a piece, a power of two from 16 KiB to 512 MiB, such as "1 MiB" [default: at most 2048 pieces, each of
     /// 16 KiB to 16 MiB]
@@ -87,12 +93,17 @@ pub(crate) fn parse() -> Command {
                 "Examples:\n  {name} inspect movie.mp4.torrent\n  {name} inspect --json movie.mp4.torrent"
             ))
         })
+        .mut_subcommand("tracker", |tracker| {
+            tracker.after_help(format!(
+                "Examples:\n  {name} tracker\n  {name} tracker --listen 192.168.1.10:6969\n  {name} tracker --listen 127.0.0.1:0 --no-udp"
+            ))
+        })
         .bin_name(name);
     let matches = command.get_matches();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
 }
 
-fn tracker(text: &str) -> Result<String, String> {
+fn tracker_url(text: &str) -> Result<String, String> {
     let host = ["http://", "https://", "udp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     match host {
         Some(host) if !host.is_empty() && !host.starts_with('/') && !text.contains(char::is_whitespace) => {

@@ -4,11 +4,15 @@
 //! has to say about it to standard error; [`failure`] says what the exit codes mean.
 
 mod cli;
+mod clock;
 mod create;
 mod failure;
 mod inspect;
+mod limits;
 mod nodejs;
+mod registry;
 mod show;
+mod tracker;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -19,6 +23,7 @@ fn main() -> ExitCode {
     let done = nodejs::guard().and_then(|()| match cli::parse() {
         Command::Create(options) => create::run(&options),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Tracker(options) => tracker::run(&options),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
