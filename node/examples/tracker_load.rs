@@ -223,7 +223,7 @@ fn rewrite(request: &mut [u8], target: &Target, rng: &mut Rng) {
     let drawn = rng.next_u64();
     let torrent = u32::try_from(drawn >> 32).expect("32 bits") % target.torrents;
     request[16..36].copy_from_slice(&info_hash(torrent).0);
-    let left = if drawn & 3 == 0 { 0 } else { 1_u64 << 20 };
+    let left = if drawn.is_multiple_of(4) { 0 } else { 1_u64 << 20 };
     request[64..72].copy_from_slice(&left.to_be_bytes());
     let [.., high, low] = (drawn >> 2).to_be_bytes();
     request[96..98].copy_from_slice(&[high | 4, low]);
@@ -242,14 +242,7 @@ fn http(target: &Target, keep_alive: bool, stop: &AtomicBool) -> Result<Answered
             request.push_str(" HTTP/1.1\r\nHost: tracker\r\nConnection: ");
             request.push_str(connection);
             request.push_str("\r\n\r\n");
-            let mut open = match stream.take() {
-                Some(stream) => stream,
-                None => {
-                    let stream = TcpStream::connect(target.addr)?;
-                    stream.set_nodelay(true)?;
-                    stream
-                }
-            };
+            let mut open = stream.take().map_or_else(|| connect(target.addr), Ok)?;
             open.write_all(request.as_bytes())?;
             let len = if keep_alive {
                 read_answer(&mut open, &mut buffer)?
@@ -270,6 +263,12 @@ fn http(target: &Target, keep_alive: bool, stop: &AtomicBool) -> Result<Answered
         clients.into_iter().try_for_each(|client| client.join().expect("a client does not panic"))
     })?;
     Ok(Answered { announces: announces.into_inner(), bytes: bytes.into_inner() })
+}
+
+fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 fn read_all(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<usize> {
