@@ -39,11 +39,17 @@ pub(crate) const UDP_SERVER_TICK: Duration = Duration::from_millis(250);
 pub(crate) const TRACKER_BODY: usize = 1024 * 1024;
 /// Longest head of a tracker's answer.
 pub(crate) const TRACKER_HEAD: usize = 16 * 1024;
-/// A tracker has so long for everything: connection, redirects, answer. Drops of one byte each do not prolong it.
+/// A tracker has so long for everything: connection, redirects, answer. Single bytes now and then do not prolong it.
 pub(crate) const TRACKER_TIMEOUT: Duration = Duration::from_secs(15);
-/// As long as that over UDP, where a request is sent again after 15 seconds.
+/// A connection that is not open by then is tried to the tracker's next address.
+pub(crate) const TRACKER_CONNECT: Duration = Duration::from_secs(5);
+/// Addresses of one tracker that are tried.
+pub(crate) const TRACKER_ADDRESSES: usize = 4;
+/// Datagrams that answer nothing which are put up with in one announce.
+pub(crate) const TRACKER_NOISE: u32 = 1_000;
+/// A little longer over UDP, where a request is sent again after 15 seconds.
 pub(crate) const UDP_TRACKER_TIMEOUT: Duration = Duration::from_secs(20);
-/// The farewell to a tracker does not keep anybody waiting.
+/// A goodbye keeps nobody waiting.
 pub(crate) const STOPPED_TIMEOUT: Duration = Duration::from_millis(1_200);
 /// Redirects that are followed for one announce.
 pub(crate) const REDIRECTS: usize = 5;

@@ -3,6 +3,7 @@
 //! Arguments are parsed in [`cli`]; each command is a file of its own, which writes its result to standard output and what it
 //! has to say about it to standard error; [`failure`] says what the exit codes mean.
 
+mod announce;
 mod cli;
 mod clock;
 mod create;

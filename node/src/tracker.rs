@@ -55,7 +55,7 @@ impl Counters {
 
 /// The counters of both protocols.
 #[derive(Debug, Default)]
-pub(crate) struct Served {
+pub(crate) struct Tally {
     pub(crate) http: Counters,
     pub(crate) udp: Counters,
 }
@@ -70,16 +70,16 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
     let clock = Clock::start();
     let tracker = Tracker::new(TrackerConfig::default(), Seed::from_bytes(random()?));
     let registry: Shared = Arc::new(Registry { tracker }.into());
-    let served = Arc::new(Served::default());
+    let tally = Arc::new(Tally::default());
     let listener = listen::bind(options.listen).context("cannot listen")?;
     let addr = listener.local_addr()?;
     let _udp = if options.no_udp {
         None
     } else {
-        let started = UdpServer::start(addr, random()?, clock, Arc::clone(&registry), Arc::clone(&served));
+        let started = UdpServer::start(addr, random()?, clock, Arc::clone(&registry), Arc::clone(&tally));
         Some(started.with_context(|| format!("cannot listen on UDP port {}", addr.port()))?)
     };
-    let server = Server::new(clock, Arc::clone(&registry), served);
+    let server = Server::new(clock, Arc::clone(&registry), tally, http::room());
     hello(addr, !options.no_udp)?;
     tokio::select! {
         () = listen::accept(listener, server) => {}

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use super::prefixed::Prefixed;
 use super::status::Status;
-use super::{Counters, Served, page};
+use super::{Counters, Tally, page};
 use crate::clock::Clock;
 use crate::limits::{
     HTTP_CONNECTIONS, HTTP_LIFETIME, HTTP_RESERVED_DESCRIPTORS, REQUEST_HEAD, REQUEST_TIMEOUT, STATUS_AGE,
@@ -42,7 +42,7 @@ pub(crate) struct Server(Arc<Inner>);
 struct Inner {
     clock: Clock,
     registry: Shared,
-    served: Arc<Served>,
+    tally: Arc<Tally>,
     guests: Mutex<Guests>,
     status: Mutex<Option<Arc<Status>>>,
 }
@@ -55,14 +55,18 @@ struct Guests {
     open: BTreeMap<u64, oneshot::Sender<()>>,
 }
 
+/// So many connections there may be, as far as descriptors go.
+pub(crate) fn room() -> usize {
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    let descriptors = usize::try_from(soft).unwrap_or(usize::MAX);
+    descriptors.saturating_sub(HTTP_RESERVED_DESCRIPTORS).clamp(2, HTTP_CONNECTIONS)
+}
+
 impl Server {
-    /// A server of a registry.
-    pub(crate) fn new(clock: Clock, registry: Shared, served: Arc<Served>) -> Self {
-        let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
-        let descriptors = usize::try_from(soft).unwrap_or(usize::MAX);
-        let room = descriptors.saturating_sub(HTTP_RESERVED_DESCRIPTORS).clamp(2, HTTP_CONNECTIONS);
+    /// A server of a registry with room for so many connections.
+    pub(crate) fn new(clock: Clock, registry: Shared, tally: Arc<Tally>, room: usize) -> Self {
         let guests = Guests { room, ..Guests::default() };
-        Self(Arc::new(Inner { clock, registry, served, guests: guests.into(), status: Mutex::default() }))
+        Self(Arc::new(Inner { clock, registry, tally, guests: guests.into(), status: Mutex::default() }))
     }
 
     fn guests(&self) -> MutexGuard<'_, Guests> {
@@ -108,16 +112,16 @@ impl Server {
             return response;
         }
         let query = request.uri().query().unwrap_or_default().as_bytes();
-        let Inner { clock, registry, served, .. } = &*self.0;
+        let Inner { clock, registry, tally, .. } = &*self.0;
         match request.uri().path() {
             "/announce" => {
                 let body = announce(&mut lock(registry).tracker, clock.now(), from, query);
-                count(&served.http, &body, (1, 0));
+                count(&tally.http, &body, (1, 0));
                 answer("text/plain", body)
             }
             "/scrape" => {
                 let body = scrape(&mut lock(registry).tracker, clock.now(), query);
-                count(&served.http, &body, (0, 1));
+                count(&tally.http, &body, (0, 1));
                 answer("text/plain", body)
             }
             "/" => {
@@ -128,10 +132,10 @@ impl Server {
                 response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
                 response
             }
-            "/status.json" => answer("application/json", self.status().json(served)),
+            "/status.json" => answer("application/json", self.status().json(tally)),
             "/metrics" => {
                 let connections = self.guests().open.len();
-                answer("text/plain; version=0.0.4", self.status().metrics(served, connections))
+                answer("text/plain; version=0.0.4", self.status().metrics(tally, connections))
             }
             _ => plain(
                 StatusCode::NOT_FOUND,

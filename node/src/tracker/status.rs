@@ -6,7 +6,7 @@ use minibit_core::tracker::Scrape;
 use minibit_core::{InfoHash, Instant};
 use serde_json::json;
 
-use super::Served;
+use super::Tally;
 use crate::limits::STATUS_SWARMS;
 use crate::registry::Registry;
 
@@ -74,7 +74,7 @@ impl Status {
     }
 
     /// Keys are added, never changed; `schema` is counted up when that cannot be helped.
-    pub(super) fn json(&self, served: &Served) -> String {
+    pub(super) fn json(&self, tally: &Tally) -> String {
         let swarms: Vec<_> = self
             .rows
             .iter()
@@ -96,15 +96,15 @@ impl Status {
             "seeders": self.seeders,
             "leechers": self.leechers,
             "completed": self.downloads,
-            "http": asked(served.http.get()),
-            "udp": asked(served.udp.get()),
+            "http": asked(tally.http.get()),
+            "udp": asked(tally.udp.get()),
             "largest_swarms": swarms,
         });
         format!("{value:#}\n")
     }
 
     /// The text format of Prometheus, version 0.0.4.
-    pub(super) fn metrics(&self, served: &Served, connections: usize) -> String {
+    pub(super) fn metrics(&self, tally: &Tally, connections: usize) -> String {
         let mut out = String::new();
         let mut metric = |name: &str, kind: &str, help: &str, values: &[(&str, u64)]| {
             let head =
@@ -130,7 +130,7 @@ impl Status {
             &[("", self.downloads)],
         );
         metric("http_connections", "gauge", "Open HTTP connections.", &[("", connections as u64)]);
-        let (http, udp) = (served.http.get(), served.udp.get());
+        let (http, udp) = (tally.http.get(), tally.udp.get());
         let table = [
             ("announces_total", "Announces that were answered."),
             ("scrapes_total", "Scrapes that were answered."),

@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use minibit_core::tracker::udp::{MAX_REPLY, Server};
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrLike as _, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::Served;
+use super::Tally;
 use crate::clock::Clock;
 use crate::limits::{DATAGRAM, DATAGRAM_BACKLOG, DATAGRAMS, UDP_SERVER_TICK};
 use crate::registry::{Shared, lock};
@@ -27,7 +27,6 @@ const ERROR: u8 = 3;
 /// A server that runs until this is dropped.
 #[derive(Debug)]
 pub(crate) struct UdpServer {
-    addr: SocketAddr,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,25 +41,19 @@ impl UdpServer {
         secret: [u8; 16],
         clock: Clock,
         registry: Shared,
-        served: Arc<Served>,
+        tally: Arc<Tally>,
     ) -> io::Result<Self> {
         let socket = open(addr)?;
-        let addr = socket.local_addr()?;
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
         let thread = thread::Builder::new().name("udp tracker".into()).spawn(move || {
             let mut batch = Batch::new(socket);
             let server = Server::new(secret);
             while !end.load(Ordering::Relaxed) {
-                batch.turn(&server, clock, &registry, &served);
+                batch.turn(&server, clock, &registry, &tally);
             }
         })?;
-        Ok(Self { addr, ended, thread: Some(thread) })
-    }
-
-    /// Where it listens.
-    pub(crate) const fn local_addr(&self) -> SocketAddr {
-        self.addr
+        Ok(Self { ended, thread: Some(thread) })
     }
 }
 
@@ -114,7 +107,7 @@ impl Batch {
     }
 
     /// Waits for datagrams and answers them. Without any it ends after a while.
-    fn turn(&mut self, server: &Server, clock: Clock, registry: &Shared, served: &Served) {
+    fn turn(&mut self, server: &Server, clock: Clock, registry: &Shared, tally: &Tally) {
         let count = self.receive();
         if count == 0 {
             return;
@@ -137,7 +130,7 @@ impl Batch {
                 }
             }
         }
-        served.udp.add(announces, scrapes, refused);
+        tally.udp.add(announces, scrapes, refused);
         self.send(count);
     }
 
