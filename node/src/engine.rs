@@ -8,7 +8,6 @@ mod buffers;
 mod dial;
 mod event;
 mod link;
-mod listener;
 mod outbound;
 mod rate;
 mod status;
@@ -24,19 +23,23 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use minibit_core::boundary::DiskDone;
 use minibit_core::metainfo::Metainfo;
+use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Particulars, Torrent};
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
+use self::dial::tune;
 use self::event::{Arrival, Event, SwarmId};
 use self::link::{Opened, Shared};
 use self::swarm::{Parts, Swarm};
+use crate::announce::{Me, Trackers};
 use crate::clock::Clock;
 use crate::limits::{EVENTS, EVENTS_AT_ONCE};
+use crate::listener::{Opening, Visitor};
 use crate::storage::Storage;
 
-pub(crate) use self::listener::{Listener, Opening, Visitor};
 pub(crate) use self::rate::Limiter;
 pub(crate) use self::status::{Phase, Status};
 
@@ -116,6 +119,7 @@ impl Handle {
     pub(crate) fn arrived(&self, visitor: Visitor) {
         let Visitor { stream, prefix, addr, opening, place } = visitor;
         if let Opening::Peer { encoding, info_hash } = opening {
+            tune(&stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
             let _ = self.events.try_send(Event::Arrived(Arrival { opened, addr, info_hash }));
         }
@@ -283,6 +287,7 @@ impl Engine {
         let identity = Identity { info_hash: metainfo.info_hash(), peer_id: self.peer_id, stream: 0 };
         let seed = Seed::from_bytes(random()?);
         let complete = have.is_full();
+        let trackers = self.trackers(&metainfo, trackers)?;
         let particulars = Particulars {
             info: metainfo.info().clone(),
             private: metainfo.is_private(),
@@ -298,6 +303,7 @@ impl Engine {
             torrent,
             disk: storage.start(done_in)?,
             done,
+            trackers,
             dial_from: self.options.from,
             verbose: self.options.verbose,
             shared: self.shared.clone(),
@@ -311,6 +317,21 @@ impl Engine {
         let status = swarm.status();
         self.swarms.push(swarm);
         Ok(status)
+    }
+
+    fn trackers(&self, metainfo: &Metainfo, tiers: Vec<Vec<String>>) -> io::Result<Option<Trackers>> {
+        if tiers.is_empty() {
+            return Ok(None);
+        }
+        let me = Me {
+            info_hash: metainfo.info_hash(),
+            peer_id: self.peer_id,
+            key: u32::from_be_bytes(random()?),
+            port: self.options.port,
+            from: self.options.from,
+        };
+        let rng = Seed::from_bytes(random()?).stream(Purpose::Torrent, 0);
+        Ok(Some(Trackers::new(tiers, me, self.clock, rng)))
     }
 
     /// Hands gathered work over, and sets the timer.
@@ -335,9 +356,11 @@ impl Engine {
             swarm.input(now, Input::Command(Command::Stop));
             swarm.flush(now);
         }
-        for swarm in self.swarms {
-            swarm.close().await;
-        }
+        let Self { swarms, events, .. } = self;
+        // What the connections still have to say is not listened to.
+        drop(events);
+        let closing: JoinSet<()> = swarms.into_iter().map(Swarm::close).collect();
+        closing.join_all().await;
     }
 }
 

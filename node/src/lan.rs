@@ -8,8 +8,6 @@
 //! taken, and the loopback interface only where there is no other one, as in a network namespace of its own; nodes of one host
 //! find each other either way, because what is sent is heard on the same host, too.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "seed, get and tracker are about to call it"))]
-
 mod interfaces;
 mod sockets;
 #[cfg(test)]

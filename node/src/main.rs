@@ -3,6 +3,7 @@
 //! Arguments are parsed in [`cli`]; each command is a file of its own, which writes its result to standard output and what it
 //! has to say about it to standard error; [`failure`] says what the exit codes mean.
 
+mod announce;
 mod cli;
 mod clock;
 mod create;
@@ -13,6 +14,7 @@ mod inspect;
 mod interrupt;
 mod lan;
 mod limits;
+mod listener;
 mod names;
 mod nodejs;
 mod progress;
@@ -23,6 +25,7 @@ mod seed;
 mod session;
 mod show;
 mod storage;
+mod tracker;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -48,6 +51,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(options) => create::run(&options),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Tracker(options) => tracker::run(&options),
         Command::Seed(options) => seed::run(&options),
         Command::Get(options) => get::run(&options),
         Command::Search(options) => search::search(&options),

@@ -4,11 +4,6 @@
 //! tracker about everything, the node about what it gives itself. Whoever looks for a name asks the tracker, and all nodes that
 //! answer on the local network, at the same time ([`find`]), and takes their answers together by info-hash.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "seed, get and tracker are about to call it")
-)]
-
 mod address;
 mod connection;
 mod find;

@@ -3,8 +3,6 @@
 //! The rules are the core's. This adds the time, and is shared by all that is asked: HTTP, UDP, and JSON commands. Nobody holds
 //! the lock while waiting for anything.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "seed, get and tracker are about to call it"))]
-
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +18,9 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::limits::LARGE_FRAMES;
+
+/// The registry as all connections share it. It is locked for one request, or for one batch of datagrams.
+pub(crate) type Shared = Arc<Mutex<Registry>>;
 
 /// Swarms and files.
 #[derive(Debug)]
@@ -56,8 +57,8 @@ impl Registry {
         }
     }
 
-    /// The registry as all connections share it.
-    pub(crate) fn shared(self) -> Arc<Mutex<Self>> {
+    /// For all connections.
+    pub(crate) fn shared(self) -> Shared {
         Arc::new(Mutex::new(self))
     }
 

@@ -33,18 +33,19 @@ async fn seed(options: &Seed) -> Result<(), Failure> {
 /// Offers everything and then waits for ever.
 async fn offer_all(options: &Seed, session: &mut Session) -> Result<(), Failure> {
     for path in &options.paths {
-        let (metainfo, content) = tokio::task::spawn_blocking({
-            let path = path.clone();
-            move || what_is(&path)
-        })
-        .await
-        .context("hashing has crashed")??;
+        let (metainfo, content) = prepare(path).await?;
         offer(options, session, metainfo, content).await?;
     }
     if !options.network.quiet {
         writeln!(io::stderr(), "seeding on port {}; Ctrl+C ends it", session.port)?;
     }
     std::future::pending().await
+}
+
+/// What is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
+pub(crate) async fn prepare(path: &Path) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || what_is(&path)).await.context("hashing has crashed")?
 }
 
 /// The metainfo of a file or directory, or of what a torrent file in the current directory describes; and where its content is.

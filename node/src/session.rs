@@ -2,7 +2,7 @@
 //! network, and the end of it all.
 
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use minibit_core::lsd::{CATALOGUE, Heard};
@@ -14,12 +14,16 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli::{Discovery, Network};
 use crate::clock::Clock;
-use crate::engine::{self, Engine, Limiter, Listener, NewTorrent, Opening, Status, Visitor};
+use crate::engine::{self, Engine, Limiter, NewTorrent, Status};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::lan::Lan;
+use crate::listener::{Listener, Opening, Visitor};
 use crate::names::{self, Publisher};
-use crate::registry::{Registry, lock};
+use crate::registry::{Registry, Shared, lock};
+use crate::tracker::{Server, serve_http};
+
+const NO_RANDOMNESS: &str = "the system gives no random numbers";
 
 /// A running engine that others can reach.
 #[derive(Debug)]
@@ -33,19 +37,33 @@ pub(crate) struct Session {
     discovery: Discovery,
     lan: Option<Lan>,
     /// What we give, for those who ask for names.
-    registry: Arc<Mutex<Registry>>,
+    registry: Shared,
     publishers: Vec<Publisher>,
 }
 
 impl Session {
     /// Binds the port and starts the engine.
     pub(crate) fn start(network: &Network) -> Result<Self, Failure> {
+        let listener = match network.port {
+            Some(port) => {
+                Listener::bind(network.listen, port).with_context(|| format!("cannot listen on port {port}"))
+            }
+            None => Listener::bind_somewhere(network.listen).context("cannot listen on any port"),
+        };
         let clock = Clock::start();
+        let seed = Seed::from_bytes(engine::random().context(NO_RANDOMNESS)?);
+        Self::over(listener?, clock, Registry::of_node(clock, seed).shared(), None, network)
+    }
+
+    /// Starts the engine behind a port that is bound. `pages` are those of a tracker.
+    pub(crate) fn over(
+        listener: Listener,
+        clock: Clock,
+        registry: Shared,
+        pages: Option<Server>,
+        network: &Network,
+    ) -> Result<Self, Failure> {
         let interrupt = Interrupt::listen().context("cannot listen for signals")?;
-        let listener = Listener::bind(network.listen, network.port).with_context(|| match network.port {
-            Some(port) => format!("cannot listen on port {port}"),
-            None => "cannot listen on any port".into(),
-        })?;
         let port = listener.local_addr().context("cannot tell the port")?.port();
         let limiter = |rate: Option<u64>| rate.map(|rate| Arc::new(Limiter::new(rate, clock)));
         let options = engine::Options {
@@ -55,12 +73,9 @@ impl Session {
             up: limiter(network.up),
             verbose: network.verbose,
         };
-        let no_randomness = "the system gives no random numbers";
-        let (engine, handle) = Engine::new(clock, options).context(no_randomness)?;
-        let registry =
-            Registry::of_node(clock, Seed::from_bytes(engine::random().context(no_randomness)?)).shared();
+        let (engine, handle) = Engine::new(clock, options).context(NO_RANDOMNESS)?;
         let running = tokio::spawn(engine.run());
-        let door = Door { engine: handle.clone(), registry: Arc::clone(&registry) };
+        let door = Door { engine: handle.clone(), registry: Arc::clone(&registry), pages };
         tokio::spawn(listener.run(move |visitor| door.open(visitor)));
         let lan = lan(&network.discovery, port, clock, &handle)?;
         let discovery = network.discovery.clone();
@@ -151,7 +166,8 @@ pub(crate) fn missing(metainfo: &Metainfo, have: &Bitfield) -> u64 {
 #[derive(Clone, Debug)]
 struct Door {
     engine: engine::Handle,
-    registry: Arc<Mutex<Registry>>,
+    registry: Shared,
+    pages: Option<Server>,
 }
 
 impl Door {
@@ -166,8 +182,17 @@ impl Door {
                     drop(place);
                 });
             }
-            // A plain node has no pages.
-            Opening::Http => {}
+            Opening::Http => {
+                // A plain node has no pages.
+                let Some(pages) = self.pages.clone() else { return };
+                tokio::spawn(async move {
+                    let Visitor { stream, prefix, addr, place, .. } = visitor;
+                    // An answer is one segment, which nothing is to be waited for with.
+                    let _ = stream.set_nodelay(true);
+                    serve_http(stream, prefix, addr, pages).await;
+                    drop(place);
+                });
+            }
         }
     }
 }
@@ -181,7 +206,7 @@ fn lan(
     engine: &engine::Handle,
 ) -> Result<Option<Lan>, Failure> {
     let Some(options) = discovery.lan() else { return Ok(None) };
-    let seed = Seed::from_bytes(engine::random().context("the system gives no random numbers")?);
+    let seed = Seed::from_bytes(engine::random().context(NO_RANDOMNESS)?);
     match Lan::start(options, port, clock, seed) {
         Ok((lan, heard)) => {
             tokio::spawn(introduce(heard, engine.clone()));

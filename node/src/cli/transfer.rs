@@ -77,6 +77,22 @@ pub(crate) struct Network {
     pub(crate) verbose: bool,
 }
 
+impl Network {
+    /// A tracker finds nobody: it is found.
+    pub(crate) fn of_tracker(listen: Option<IpAddr>) -> Self {
+        Self {
+            peers: Vec::new(),
+            listen,
+            port: None,
+            discovery: Discovery { tracker: None, interfaces: Vec::new(), no_lan: true },
+            up: None,
+            down: None,
+            quiet: false,
+            verbose: false,
+        }
+    }
+}
+
 fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text).trim_end();
     match size.parse::<ByteSize>() {

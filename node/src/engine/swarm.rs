@@ -10,18 +10,21 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use minibit_core::announce::{AnnounceError, AnnounceRequest};
 use minibit_core::boundary::{DiskDone, DiskOp, Event as CoreEvent, Net};
 use minibit_core::metainfo::Metainfo;
 use minibit_core::torrent::Torrent;
 use minibit_core::{ConnId, InfoHash, Input, Instant, Message, Outbox, Output, wire};
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 use super::dial::dial;
 use super::event::{Arrival, Event, SwarmId};
 use super::link::{Link, Opened, Shared};
 use super::status::{Phase, Status};
-use crate::limits::STATUS_EVERY;
+use crate::announce::Trackers;
+use crate::limits::{FAREWELL, STATUS_EVERY};
 use crate::show;
 use crate::storage::Disk;
 
@@ -44,6 +47,9 @@ pub(crate) struct Swarm {
     followups: VecDeque<Input<Net>>,
     /// Who has connected and waits for the core's answer.
     arriving: Option<Opened>,
+    trackers: Option<Arc<Trackers>>,
+    /// Announces that are under way.
+    announces: JoinSet<()>,
     dial_from: Option<IpAddr>,
     verbose: bool,
     shared: Shared,
@@ -67,6 +73,7 @@ pub(crate) struct Parts {
     pub(crate) torrent: Torrent<Net>,
     pub(crate) disk: Disk,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
+    pub(crate) trackers: Option<Trackers>,
     pub(crate) dial_from: Option<IpAddr>,
     pub(crate) verbose: bool,
     pub(crate) shared: Shared,
@@ -74,7 +81,7 @@ pub(crate) struct Parts {
 
 impl Swarm {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, metainfo, torrent, disk, done, dial_from, verbose, shared } = parts;
+        let Parts { id, metainfo, torrent, disk, done, trackers, dial_from, verbose, shared } = parts;
         Self {
             id,
             metainfo,
@@ -87,6 +94,8 @@ impl Swarm {
             unflushed: Vec::new(),
             followups: VecDeque::new(),
             arriving: None,
+            trackers: trackers.map(Arc::new),
+            announces: JoinSet::new(),
             dial_from,
             verbose,
             shared,
@@ -222,7 +231,7 @@ impl Swarm {
                 self.say(&format_args!("closing {conn:?}: {reason:?}"));
                 self.forget(conn);
             }
-            Output::Announce(_) => {}
+            Output::Announce(request) => self.announce(*request),
             Output::Event(event) => self.note(now, &event),
         }
     }
@@ -254,6 +263,23 @@ impl Swarm {
         let limits = wire::Limits::of(&self.torrent.geometry());
         let link = Link::start(self.id, conn, opened, config, limits, &self.shared);
         self.place(conn, State::Open { link, unflushed: false, has_given: false });
+    }
+
+    fn announce(&mut self, request: AnnounceRequest) {
+        let Some(trackers) = self.trackers.clone() else { return };
+        let (swarm, events, verbose) = (self.id, self.shared.events.clone(), self.verbose);
+        while self.announces.try_join_next().is_some() {}
+        self.announces.spawn(async move {
+            let answer = trackers.announce(request).await.map_err(|failures| {
+                if verbose {
+                    // Who closes standard error does not want to know.
+                    let _ = writeln!(io::stderr(), "no tracker has answered: {failures}");
+                }
+                AnnounceError::from(failures)
+            });
+            // Nobody is left to be told when the engine has ended.
+            let _ = events.send(Event::Announced { swarm, answer: Box::new(answer) }).await;
+        });
     }
 
     fn note(&mut self, now: Instant, event: &CoreEvent<SocketAddr>) {
@@ -313,9 +339,18 @@ fn state_mut(links: &mut [Option<(ConnId, State)>], conn: ConnId) -> Option<&mut
 
 impl Swarm {
     pub(crate) async fn close(self) {
-        let Self { disk, .. } = self;
-        if let Some(disk) = Arc::into_inner(disk) {
-            let _ = disk.close().await;
-        }
+        let Self { disk, mut announces, shared, .. } = self;
+        // Nobody takes answers in any more.
+        drop(shared);
+        let farewell = async { while announces.join_next().await.is_some() {} };
+        let close = async {
+            // A task that gives the content its name may still be at it; then the disk closes when that is done.
+            if let Some(disk) = Arc::into_inner(disk)
+                && let Err(error) = disk.close().await
+            {
+                let _ = writeln!(io::stderr(), "warning: {error}");
+            }
+        };
+        let _ = tokio::join!(timeout(FAREWELL, farewell), close);
     }
 }
