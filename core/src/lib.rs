@@ -9,7 +9,8 @@
 //! - [`config`]: everything that can be chosen. [`profile`]: the systems, each a whole set of choices.
 //! - [`picker`], [`choker`]: which piece to fetch next, and whom to serve.
 //! - [`announce`], [`tracker`]: the two sides of a conversation with a tracker.
-//! - [`message`], [`wire`]: what peers say, and its two encodings. [`bencode`], [`metainfo`]: torrent files.
+//! - [`message`], [`wire`]: what peers say, and its two encodings. [`extension`]: what they say through BEP 10.
+//! - [`bencode`], [`metainfo`]: torrent files. [`magnet`], [`metadata`]: where there is none.
 //! - [`geometry`], [`id`], [`bitfield`], [`payload`], [`time`], [`rng`]: lengths, names, sets, bytes, moments, luck.
 //!
 //! # The drive loop
@@ -96,7 +97,9 @@ pub mod config;
 pub mod extension;
 pub mod geometry;
 pub mod id;
+pub mod magnet;
 pub mod message;
+pub mod metadata;
 pub mod metainfo;
 pub mod payload;
 pub mod picker;
