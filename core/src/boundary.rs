@@ -8,6 +8,8 @@ use core::fmt::Debug;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use crate::announce::{AnnounceError, AnnounceRequest, AnnounceResponse};
 use crate::id::{BlockRef, BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
@@ -87,7 +89,7 @@ pub enum Net {}
 
 impl Env for Net {
     type Addr = SocketAddr;
-    type Data = bytes::Bytes;
+    type Data = Bytes;
 }
 
 impl Address for SocketAddr {
@@ -329,6 +331,8 @@ pub enum DisconnectReason {
     Idle,
     /// Both sides have everything.
     BothSeeds,
+    /// The peer does not give us the metadata that we have nothing but the info-hash of.
+    NoMetadata,
     /// A newcomer needs the place, or the same peer has come again on another connection.
     Replaced,
     /// We are going.
@@ -380,6 +384,9 @@ pub enum Event<A> {
     DiskFailed,
     /// Writing works again.
     DiskRecovered,
+    /// The metadata is here, and its hash is the info-hash: the last thing that a
+    /// [`MetadataFetch`](crate::metadata::MetadataFetch) says.
+    Metadata(Box<Bytes>),
     /// A piece that a paced participant picked, and in how many inventories it was (S5 logs the frequencies).
     Picked {
         /// Which piece.

@@ -75,6 +75,8 @@ pub enum Purpose {
     Bootstrap = 12,
     /// Test code.
     Test = 13,
+    /// Decisions of one participant's search for metadata.
+    Metadata = 14,
 }
 
 /// A random generator: one stream of one seed.

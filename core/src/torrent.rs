@@ -12,16 +12,16 @@
 //! [`Config`], never in an `if` on the profile's name.
 
 mod allowed_fast;
-mod bans;
+pub(crate) mod bans;
 mod blame;
-mod conns;
+pub(crate) mod conns;
 mod disk;
 mod download;
 mod extended;
-mod known;
-mod lifecycle;
+pub(crate) mod known;
+pub(crate) mod lifecycle;
 mod messages;
-mod pace;
+pub(crate) mod pace;
 mod paced;
 mod partials;
 mod peer;
@@ -56,6 +56,7 @@ use disk::DiskState;
 use known::KnownPeers;
 use pace::Pace;
 use partials::Partials;
+use peer::Peer;
 use suggest::Suggestions;
 use super_seed::SuperSeed;
 use timers::Timers;
@@ -161,7 +162,7 @@ pub struct Torrent<E: Env> {
     have: Bitfield,
     /// Bytes of the pieces that we lack.
     left: u64,
-    conns: ConnTable<E>,
+    conns: ConnTable<Peer<E>>,
     known: KnownPeers<E::Addr>,
     half_open: u32,
     dialling: Pace,

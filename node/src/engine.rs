@@ -8,6 +8,7 @@ mod buffers;
 mod dial;
 mod event;
 mod link;
+mod machine;
 mod outbound;
 mod rate;
 mod status;
@@ -22,6 +23,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use minibit_core::boundary::DiskDone;
+use minibit_core::metadata::MetadataFetch;
 use minibit_core::metainfo::Metainfo;
 use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Particulars, Torrent};
@@ -33,6 +35,7 @@ use tokio::time::Sleep;
 use self::dial::tune;
 use self::event::{Arrival, Event, SwarmId};
 use self::link::{Opened, Shared};
+use self::machine::Machine;
 use self::swarm::{Parts, Swarm};
 use crate::announce::{Me, Trackers};
 use crate::clock::Clock;
@@ -72,10 +75,24 @@ pub(crate) struct NewTorrent {
     pub(crate) trackers: Vec<Vec<String>>,
 }
 
+/// A torrent of which nothing but the info-hash is known.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    pub(crate) info_hash: InfoHash,
+    /// What to call it meanwhile.
+    pub(crate) name: String,
+    pub(crate) config: Config,
+    /// Peers that are known beforehand.
+    pub(crate) peers: Vec<SocketAddr>,
+    /// Trackers in tiers (BEP 12).
+    pub(crate) trackers: Vec<Vec<String>>,
+}
+
 /// What the rest of the program wants of the engine.
 #[derive(Debug)]
 enum Order {
     Add(Box<NewTorrent>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
+    Describe(Box<Unknown>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     AddPeers(InfoHash, Vec<SocketAddr>),
     Stop,
 }
@@ -102,6 +119,17 @@ impl Handle {
         let (answer, status) = oneshot::channel();
         // Where the engine has ended the answer does not come.
         let _ = self.orders.send(Order::Add(Box::new(torrent), answer)).await;
+        status.await.map_err(io::Error::other)?
+    }
+
+    /// Fetches the metadata of a torrent from its peers (BEP 9), until the status is [`Phase::Described`].
+    ///
+    /// # Errors
+    /// When the system gives no random numbers, or the engine has ended.
+    pub(crate) async fn describe(&self, unknown: Unknown) -> io::Result<watch::Receiver<Status>> {
+        let (answer, status) = oneshot::channel();
+        // Where the engine has ended the answer does not come.
+        let _ = self.orders.send(Order::Describe(Box::new(unknown), answer)).await;
         status.await.map_err(io::Error::other)?
     }
 
@@ -260,7 +288,7 @@ impl Engine {
             Some(info_hash) => swarm.info_hash() == info_hash,
             None => swarm.is_nameless(),
         };
-        self.swarms.iter_mut().find(wanted)
+        self.swarms.iter_mut().filter(|swarm| !swarm.is_over()).find(wanted)
     }
 
     fn on_order(&mut self, now: Instant, order: Order) {
@@ -270,8 +298,14 @@ impl Engine {
                 // Who asked may have gone meanwhile.
                 let _ = answer.send(status);
             }
+            Order::Describe(unknown, answer) => {
+                let status = self.describe(now, *unknown);
+                // Who asked may have gone meanwhile.
+                let _ = answer.send(status);
+            }
             Order::AddPeers(info_hash, peers) => {
-                if let Some(swarm) = self.swarms.iter_mut().find(|swarm| swarm.info_hash() == info_hash) {
+                let wanted = |swarm: &&mut Swarm| swarm.info_hash() == info_hash && !swarm.is_over();
+                if let Some(swarm) = self.swarms.iter_mut().find(wanted) {
                     swarm.input(now, Input::Command(Command::AddPeers(peers)));
                 }
             }
@@ -284,10 +318,11 @@ impl Engine {
         if trackers.is_empty() {
             config.announcing = None;
         }
-        let identity = Identity { info_hash: metainfo.info_hash(), peer_id: self.peer_id, stream: 0 };
+        let info_hash = metainfo.info_hash();
+        let identity = Identity { info_hash, peer_id: self.peer_id, stream: 0 };
         let seed = Seed::from_bytes(random()?);
         let complete = have.is_full();
-        let trackers = self.trackers(&metainfo, trackers)?;
+        let trackers = self.trackers(info_hash, trackers)?;
         let particulars = Particulars {
             info: metainfo.info().clone(),
             private: metainfo.is_private(),
@@ -299,9 +334,11 @@ impl Engine {
         let (done_in, done) = mpsc::unbounded_channel();
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
-            metainfo,
-            torrent,
-            disk: storage.start(done_in)?,
+            info_hash,
+            name: metainfo.name().to_owned(),
+            config,
+            machine: Machine::Torrent(Box::new(torrent)),
+            disk: Some(storage.start(done_in)?),
             done,
             trackers,
             dial_from: self.options.from,
@@ -319,12 +356,47 @@ impl Engine {
         Ok(status)
     }
 
-    fn trackers(&self, metainfo: &Metainfo, tiers: Vec<Vec<String>>) -> io::Result<Option<Trackers>> {
+    fn describe(&mut self, now: Instant, unknown: Unknown) -> io::Result<watch::Receiver<Status>> {
+        let Unknown { info_hash, name, mut config, peers, trackers } = unknown;
+        if trackers.is_empty() {
+            config.announcing = None;
+        }
+        let identity = Identity { info_hash, peer_id: self.peer_id, stream: 0 };
+        let trackers = self.trackers(info_hash, trackers)?;
+        let particulars = Particulars {
+            port: Some(self.options.port),
+            client: CLIENT.into(),
+            ..Particulars::default()
+        };
+        let seed = Seed::from_bytes(random()?);
+        let mut swarm = Swarm::new(Parts {
+            id: self.swarms.len(),
+            info_hash,
+            name,
+            config,
+            machine: Machine::Fetch(Box::new(MetadataFetch::new(config, identity, particulars, seed))),
+            disk: None,
+            // Nothing is ever done on no disk.
+            done: mpsc::unbounded_channel().1,
+            trackers,
+            dial_from: self.options.from,
+            verbose: self.options.verbose,
+            shared: self.shared.clone(),
+        });
+        swarm.input(now, Input::Command(Command::AddPeers(peers)));
+        swarm.input(now, Input::Command(Command::Start));
+        swarm.tell(now);
+        let status = swarm.status();
+        self.swarms.push(swarm);
+        Ok(status)
+    }
+
+    fn trackers(&self, info_hash: InfoHash, tiers: Vec<Vec<String>>) -> io::Result<Option<Trackers>> {
         if tiers.is_empty() {
             return Ok(None);
         }
         let me = Me {
-            info_hash: metainfo.info_hash(),
+            info_hash,
             peer_id: self.peer_id,
             key: u32::from_be_bytes(random()?),
             port: self.options.port,

@@ -44,8 +44,8 @@ async fn get(options: &Get) -> Result<(), Failure> {
 
 async fn fetch(options: &Get, session: &mut Session, start: Instant) -> Result<(), Failure> {
     let mut interrupt = session.interrupt.clone();
-    let Wanted { metainfo, peers } = tokio::select! {
-        wanted = wanted::find(options, session.port) => wanted?,
+    let Wanted { metainfo, peers, trackers } = tokio::select! {
+        wanted = wanted::find(options, session) => wanted?,
         () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted; nothing was begun"))),
     };
     let metainfo = Arc::new(metainfo);
@@ -65,7 +65,7 @@ async fn fetch(options: &Get, session: &mut Session, start: Instant) -> Result<(
         storage: opened.storage,
         have: opened.have,
         peers: [&options.network.peers[..], &peers].concat(),
-        trackers: session.trackers(&metainfo),
+        trackers: [session.trackers(&metainfo), trackers].concat(),
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
     let watched = watch(options, &metainfo, &mut status, &mut interrupt).await;
@@ -172,7 +172,7 @@ async fn over(status: &mut watch::Receiver<Status>) -> Ended {
                     Err(_) => return Ended::Failed(why),
                 }
             }
-            Ok(Phase::Running) | Err(_) => return crashed(),
+            Ok(Phase::Running | Phase::Described { .. }) | Err(_) => return crashed(),
         }
     }
 }

@@ -8,13 +8,13 @@ use anyhow::Context as _;
 use minibit_core::lsd::{CATALOGUE, Heard};
 use minibit_core::metainfo::Metainfo;
 use minibit_core::tracker::json::Registration;
-use minibit_core::{Bitfield, InfoHash, Seed};
+use minibit_core::{Bitfield, Seed};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli::{Discovery, Network};
 use crate::clock::Clock;
-use crate::engine::{self, Engine, Limiter, NewTorrent, Status};
+use crate::engine::{self, Engine, Limiter, NewTorrent, Status, Unknown};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::lan::Lan;
@@ -102,6 +102,19 @@ impl Session {
         let left = missing(&metainfo, &torrent.have);
         let status = self.engine.add(torrent).await.context("cannot start")?;
         self.give(&metainfo, left, publicity);
+        Ok(status)
+    }
+
+    /// Fetches the metadata of a torrent of which nothing but the info-hash is known.
+    pub(crate) async fn describe(&self, mut unknown: Unknown) -> Result<watch::Receiver<Status>, Failure> {
+        if let Some(tracker) = &self.discovery.tracker {
+            unknown.trackers.insert(0, vec![tracker.announce_url()]);
+        }
+        let info_hash = unknown.info_hash;
+        let status = self.engine.describe(unknown).await.context("cannot start")?;
+        if let Some(lan) = &self.lan {
+            lan.join(info_hash);
+        }
         Ok(status)
     }
 

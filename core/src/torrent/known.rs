@@ -265,6 +265,12 @@ impl<A: Copy + Ord> KnownPeers<A> {
         }
     }
 
+    /// The addresses that can be dialled and are not banned, in no order that means anything.
+    pub(crate) fn dialable(&self) -> impl Iterator<Item = A> {
+        let sound = |known: &&Known<A>| known.dialable && known.state != State::Banned;
+        self.peers.iter().filter(sound).map(|known| known.addr)
+    }
+
     pub(crate) fn is_banned(&self, key: PeerKey) -> bool {
         self.get(key).is_some_and(|known| known.state == State::Banned)
     }

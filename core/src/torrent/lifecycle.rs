@@ -2,7 +2,7 @@
 
 use crate::boundary::{Address as _, DisconnectReason, Env, Event, Outbox, Output, Violation};
 use crate::config::{Inventory, Requests};
-use crate::id::ConnId;
+use crate::id::{ConnId, PeerId};
 use crate::message::{Handshake, Message};
 use crate::time::{Instant, NANOS_PER_SEC, nanos};
 use crate::torrent::Torrent;
@@ -14,6 +14,13 @@ use crate::torrent::peer::{Peer, Stage};
 /// A connection that nothing has come on for so long gives way when its peer connects anew. Two connections that both ends open
 /// at the same time are younger.
 const STALE_AFTER: u64 = 10 * NANOS_PER_SEC;
+
+/// Of two connections to the same peer, does the newer one stay? Both ends see the same two and must keep the same one: that
+/// which the smaller id has opened.
+pub(crate) fn newer_stays(ours: PeerId, theirs: PeerId, newer_dialled: bool, older_dialled: bool) -> bool {
+    let keep_ours = ours < theirs;
+    newer_dialled != older_dialled && newer_dialled == keep_ours
+}
 
 impl<E: Env> Torrent<E> {
     /// Hears of addresses and dials as many as there is room for.
@@ -152,9 +159,7 @@ impl<E: Env> Torrent<E> {
         if let Some((other, old)) = double {
             // Who comes again has lost the connection that we have heard nothing on for a while, and will hear nothing more.
             let stale = old.is_open() && now.nanos_since(old.last_received) >= STALE_AFTER;
-            // Both ends see the same two connections and must keep the same one: that which the smaller id has opened.
-            let keep_ours = self.identity.peer_id < theirs.peer_id;
-            let keep_new = stale || dialled != old.dialled && dialled == keep_ours;
+            let keep_new = stale || newer_stays(self.identity.peer_id, theirs.peer_id, dialled, old.dialled);
             let reason = if stale { DisconnectReason::Replaced } else { DisconnectReason::Duplicate };
             self.close(now, if keep_new { other } else { conn }, Some(reason), out);
             if !keep_new {

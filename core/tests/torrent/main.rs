@@ -16,6 +16,7 @@ mod disk;
 mod extended;
 mod handshake;
 mod inventory;
+mod metadata;
 mod paced;
 mod pex;
 mod requests;

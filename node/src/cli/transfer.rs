@@ -25,7 +25,7 @@ pub(crate) struct Seed {
 /// Something to fetch.
 #[derive(Debug, Args)]
 pub(crate) struct Get {
-    /// A name or a part of it, a torrent file, or an info-hash or its beginning
+    /// A name or a part of it, a torrent file, a magnet link, or an info-hash or its beginning
     pub(crate) what: String,
     /// The directory to put it in
     #[arg(short, long, value_name = "DIR", default_value = ".")]

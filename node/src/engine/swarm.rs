@@ -12,9 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use minibit_core::announce::{AnnounceError, AnnounceRequest};
 use minibit_core::boundary::{DiskDone, DiskOp, Event as CoreEvent, Net};
-use minibit_core::metainfo::Metainfo;
-use minibit_core::torrent::Torrent;
-use minibit_core::{ConnId, InfoHash, Input, Instant, Message, Outbox, Output, wire};
+use minibit_core::{Config, ConnId, InfoHash, Input, Instant, Message, Outbox, Output};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
@@ -22,6 +20,7 @@ use tokio::time::timeout;
 use super::dial::dial;
 use super::event::{Arrival, Event, SwarmId};
 use super::link::{Link, Opened, Shared};
+use super::machine::Machine;
 use super::status::{Phase, Status};
 use crate::announce::Trackers;
 use crate::limits::{FAREWELL, STATUS_EVERY};
@@ -32,12 +31,16 @@ use crate::storage::Disk;
 #[derive(Debug)]
 pub(crate) struct Swarm {
     id: SwarmId,
-    metainfo: Arc<Metainfo>,
-    torrent: Torrent<Net>,
+    info_hash: InfoHash,
+    /// For people.
+    name: String,
+    config: Config,
+    machine: Machine,
     outbox: Outbox<Net>,
     /// By the slot of the connection's id.
     links: Vec<Option<(ConnId, State)>>,
-    disk: Arc<Disk>,
+    /// `None` as long as there is nothing to be kept on it.
+    disk: Option<Arc<Disk>>,
     done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
     /// Work for the disk that has not been handed over.
     ops: Vec<DiskOp<Bytes>>,
@@ -69,9 +72,12 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) id: SwarmId,
-    pub(crate) metainfo: Arc<Metainfo>,
-    pub(crate) torrent: Torrent<Net>,
-    pub(crate) disk: Disk,
+    pub(crate) info_hash: InfoHash,
+    /// For people.
+    pub(crate) name: String,
+    pub(crate) config: Config,
+    pub(crate) machine: Machine,
+    pub(crate) disk: Option<Disk>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
     pub(crate) trackers: Option<Trackers>,
     pub(crate) dial_from: Option<IpAddr>,
@@ -81,14 +87,16 @@ pub(crate) struct Parts {
 
 impl Swarm {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, metainfo, torrent, disk, done, trackers, dial_from, verbose, shared } = parts;
+        let Parts { id, info_hash, name, config, machine, disk, done, trackers, dial_from, verbose, shared } = parts;
         Self {
             id,
-            metainfo,
-            torrent,
+            info_hash,
+            name: show::harmless(&name),
+            config,
+            machine,
             outbox: Outbox::new(),
             links: Vec::new(),
-            disk: Arc::new(disk),
+            disk: disk.map(Arc::new),
             done,
             ops: Vec::new(),
             unflushed: Vec::new(),
@@ -105,13 +113,18 @@ impl Swarm {
         }
     }
 
-    pub(crate) fn info_hash(&self) -> InfoHash {
-        self.metainfo.info_hash()
+    pub(crate) const fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
+
+    /// Has it done all that it ever will?
+    pub(crate) fn is_over(&self) -> bool {
+        self.machine.is_over()
     }
 
     /// Do connections of this swarm open without a handshake that would name it?
-    pub(crate) fn is_nameless(&self) -> bool {
-        !self.torrent.config().handshake
+    pub(crate) const fn is_nameless(&self) -> bool {
+        !self.config.handshake
     }
 
     pub(crate) fn status(&self) -> watch::Receiver<Status> {
@@ -123,19 +136,15 @@ impl Swarm {
         &mut self.done
     }
 
-    pub(crate) fn disk(&self) -> &Arc<Disk> {
-        &self.disk
-    }
-
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.torrent.poll_timeout()
+        self.machine.poll_timeout()
     }
 
     /// Takes one input in, and whatever follows from it.
     pub(crate) fn input(&mut self, now: Instant, input: Input<Net>) {
         let mut next = Some(input);
         while let Some(input) = next {
-            self.torrent.handle_input(now, input, &mut self.outbox);
+            self.machine.handle_input(now, input, &mut self.outbox);
             while let Some(output) = self.outbox.pop() {
                 self.act(now, output);
             }
@@ -167,7 +176,7 @@ impl Swarm {
             return;
         }
         let Some(stream) = stream else { return self.gone(now, conn) };
-        let encoding = self.torrent.config().encoding;
+        let encoding = self.config.encoding;
         self.open(conn, Opened { stream, prefix: bytes::BytesMut::new(), encoding, place: None });
         self.input(now, Input::Connected { conn });
     }
@@ -181,8 +190,8 @@ impl Swarm {
 
     /// Everything that is there has been taken in: what was gathered leaves.
     pub(crate) fn flush(&mut self, now: Instant) {
-        if !self.ops.is_empty() {
-            self.disk.submit(std::mem::take(&mut self.ops));
+        if let Some(disk) = self.disk.as_ref().filter(|_| !self.ops.is_empty()) {
+            disk.submit(std::mem::take(&mut self.ops));
         }
         for conn in std::mem::take(&mut self.unflushed) {
             if let Some(State::Open { link, unflushed, .. }) = self.state_mut(conn) {
@@ -203,12 +212,16 @@ impl Swarm {
 
     /// Tells those who watch.
     pub(crate) fn tell(&mut self, now: Instant) {
-        let have = self.torrent.have();
-        let geometry = self.torrent.geometry();
-        self.seen.pieces = have.count();
-        self.seen.left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
-        self.seen.stats = self.torrent.stats();
-        self.seen.peers = self.torrent.connections().filter(|connection| connection.open).count();
+        match &self.machine {
+            Machine::Torrent(torrent) => {
+                let (have, geometry) = (torrent.have(), torrent.geometry());
+                self.seen.pieces = have.count();
+                self.seen.left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
+                self.seen.stats = torrent.stats();
+                self.seen.peers = torrent.connections().filter(|connection| connection.open).count();
+            }
+            Machine::Fetch(fetch) => self.seen.peers = fetch.connection_count() as usize,
+        }
         self.told_at = now;
         self.status.send_replace(self.seen.clone());
     }
@@ -259,9 +272,8 @@ impl Swarm {
     }
 
     fn open(&mut self, conn: ConnId, opened: Opened) {
-        let config = self.torrent.config();
-        let limits = wire::Limits::of(&self.torrent.geometry());
-        let link = Link::start(self.id, conn, opened, config, limits, &self.shared);
+        let limits = self.machine.limits();
+        let link = Link::start(self.id, conn, opened, &self.config, limits, &self.shared);
         self.place(conn, State::Open { link, unflushed: false, has_given: false });
     }
 
@@ -286,17 +298,32 @@ impl Swarm {
         match event {
             CoreEvent::Completed => self.finish(),
             CoreEvent::DiskFailed => {
-                let why = self.disk.last_error().unwrap_or_else(|| "the disk has failed".into());
+                let why = self.disk.as_ref().and_then(|disk| disk.last_error());
+                let why = why.unwrap_or_else(|| "the disk has failed".into());
                 self.say(&why);
                 self.enter(now, Phase::Stalled(why));
             }
+            CoreEvent::DiskRecovered => {
+                self.say(&"the disk takes data again");
+                self.enter(now, Phase::Running);
+            }
+            CoreEvent::Metadata(info) => {
+                let peers = match &self.machine {
+                    Machine::Fetch(fetch) => fetch.peers(),
+                    Machine::Torrent(_) => Vec::new(),
+                };
+                self.enter(now, Phase::Described { info: (**info).clone(), peers });
+            }
+            CoreEvent::Banned { addr } => self.say(&format_args!("{addr} has sent wrong bytes and is banned")),
+            CoreEvent::PieceFailed { piece } => self.say(&format_args!("piece {} is wrong", piece.get())),
             _ => {}
         }
     }
 
     /// Everything is here: has the disk give it its final name.
     pub(crate) fn finish(&self) {
-        let (swarm, disk, events) = (self.id, Arc::clone(&self.disk), self.shared.events.clone());
+        let Some(disk) = self.disk.clone() else { return };
+        let (swarm, events) = (self.id, self.shared.events.clone());
         tokio::spawn(async move {
             let result = disk.finish().await;
             let _ = events.send(Event::Finished { swarm, result }).await;
@@ -306,9 +333,8 @@ impl Swarm {
     /// Tells a user who wants to know everything.
     fn say(&self, what: &dyn fmt::Display) {
         if self.verbose {
-            let name = show::harmless(self.metainfo.name());
             // Who closes standard error does not want to know.
-            let _ = writeln!(io::stderr(), "{name}: {what}");
+            let _ = writeln!(io::stderr(), "{}: {what}", self.name);
         }
     }
 
@@ -345,7 +371,7 @@ impl Swarm {
         let farewell = async { while announces.join_next().await.is_some() {} };
         let close = async {
             // A task that gives the content its name may still be at it; then the disk closes when that is done.
-            if let Some(disk) = Arc::into_inner(disk)
+            if let Some(disk) = disk.and_then(Arc::into_inner)
                 && let Err(error) = disk.close().await
             {
                 let _ = writeln!(io::stderr(), "warning: {error}");
