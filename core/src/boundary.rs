@@ -8,6 +8,8 @@ use core::fmt::Debug;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use crate::announce::{AnnounceError, AnnounceRequest, AnnounceResponse};
 use crate::id::{BlockRef, BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
@@ -87,7 +89,7 @@ pub enum Net {}
 
 impl Env for Net {
     type Addr = SocketAddr;
-    type Data = bytes::Bytes;
+    type Data = Bytes;
 }
 
 impl Address for SocketAddr {
@@ -295,6 +297,11 @@ pub enum DiskDone<D> {
         /// Its hash is the metainfo's.
         ok: bool,
     },
+    /// A piece could not be hashed: the disk is broken. That is nobody's lie.
+    VerifyFailed {
+        /// Which piece.
+        piece: PieceIndex,
+    },
     /// The blocks of a piece are fingerprinted; empty when the disk failed.
     Fingerprints {
         /// Which piece.
@@ -324,7 +331,9 @@ pub enum DisconnectReason {
     Idle,
     /// Both sides have everything.
     BothSeeds,
-    /// A more useful peer needs the place.
+    /// The peer does not give us the metadata that we have nothing but the info-hash of.
+    NoMetadata,
+    /// A newcomer needs the place, or the same peer has come again on another connection.
     Replaced,
     /// We are going.
     Stopped,
@@ -371,8 +380,13 @@ pub enum Event<A> {
     },
     /// All pieces are complete.
     Completed,
-    /// The disk failed; nothing more is asked for, what is there is shared.
+    /// Writing has failed: nothing more is asked for, what is there is shared, and it is tried again from time to time.
     DiskFailed,
+    /// Writing works again.
+    DiskRecovered,
+    /// The metadata is here, and its hash is the info-hash: the last thing that a
+    /// [`MetadataFetch`](crate::metadata::MetadataFetch) says.
+    Metadata(Box<Bytes>),
     /// A piece that a paced participant picked, and in how many inventories it was (S5 logs the frequencies).
     Picked {
         /// Which piece.

@@ -17,6 +17,12 @@ const LAN_DISK_HIGH_WATER: u64 = 4 << 20;
 /// are queued, 48 KiB on one connection at most.
 const LAN_QUEUED_REQUESTS: u32 = 4_096;
 
+/// A swarm could be turned against a third party by naming its addresses (Naoumov and Ross 2006): no faster than this.
+const LAN_DIALS_PER_SECOND: u32 = 10;
+
+/// Long enough for two who have just met to find out whether they have anything for each other.
+const LAN_USELESS: Duration = Duration::from_secs(10);
+
 /// Which piece to fetch next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -126,6 +132,9 @@ pub struct Timeouts {
     pub keep_alive: Duration,
     /// A peer that says nothing for so long is gone.
     pub idle: Duration,
+    /// When the table is full: a connection that neither gives nor takes for so long, though it may, gives way to a newcomer.
+    /// `None`: newcomers are refused.
+    pub useless: Option<Duration>,
     /// An address that failed is not dialled again for so long; doubled at each failure in a row.
     pub reconnect: Duration,
 }
@@ -139,6 +148,8 @@ pub struct Limits {
     pub dial_target: u32,
     /// Most connections being dialled at a time.
     pub half_open: u32,
+    /// Most connections that we begin to open in a second, after a burst of twenty; `None`: no limit.
+    pub dials_per_second: Option<u32>,
     /// Most requests of one peer that wait to be served; more are rejected (fast extension) or end the connection.
     pub queued_requests: u32,
     /// Bytes of block data of one connection between the core and the network. At least one block is always allowed.
@@ -225,6 +236,8 @@ impl Config {
         self.limits.send_credit = LAN_SEND_CREDIT;
         self.limits.disk_high_water = LAN_DISK_HIGH_WATER;
         self.limits.disk_low_water = LAN_DISK_HIGH_WATER / 2;
+        self.limits.dials_per_second = Some(LAN_DIALS_PER_SECOND);
+        self.timeouts.useless = Some(LAN_USELESS);
         self
     }
 

@@ -10,7 +10,8 @@
 //! - [`picker`], [`choker`]: which piece to fetch next, and whom to serve.
 //! - [`announce`], [`tracker`]: the two sides of a conversation with a tracker.
 //! - [`catalogue`]: files by name. [`lsd`]: peers on the same network, without a tracker.
-//! - [`message`], [`wire`]: what peers say, and its two encodings. [`bencode`], [`metainfo`]: torrent files.
+//! - [`message`], [`wire`]: what peers say, and its two encodings. [`extension`]: what they say through BEP 10.
+//! - [`bencode`], [`metainfo`]: torrent files. [`magnet`], [`metadata`]: where there is none.
 //! - [`geometry`], [`id`], [`bitfield`], [`payload`], [`time`], [`rng`]: lengths, names, sets, bytes, moments, luck.
 //!
 //! # The drive loop
@@ -99,7 +100,9 @@ pub mod extension;
 pub mod geometry;
 pub mod id;
 pub mod lsd;
+pub mod magnet;
 pub mod message;
+pub mod metadata;
 pub mod metainfo;
 pub mod payload;
 pub mod picker;

@@ -167,6 +167,8 @@ const BITTORRENT: Config = Config {
         keep_alive: Duration::from_secs(100),
         // BEP 3's two minutes; libtorrent's `peer_timeout`.
         idle: Duration::from_mins(2),
+        // Bram Cohen's client refuses newcomers.
+        useless: None,
         // No address is dialled twice within a minute, or a swarm could be turned against a third party (Naoumov and Ross
         // 2006).
         reconnect: Duration::from_mins(1),
@@ -176,6 +178,8 @@ const BITTORRENT: Config = Config {
         connections: 80,
         dial_target: 40,
         half_open: 20,
+        // Simulated addresses are those of peers.
+        dials_per_second: None,
         // I8: waiting requests of one peer. More than twice what our own pipeline asks for.
         queued_requests: 250,
         // Two blocks: one leaves while the next one is read, and a choke still finds the others unsent.

@@ -75,6 +75,8 @@ pub enum Purpose {
     Bootstrap = 12,
     /// Test code.
     Test = 13,
+    /// Decisions of one participant's search for metadata.
+    Metadata = 14,
 }
 
 /// A random generator: one stream of one seed.
@@ -85,6 +87,15 @@ impl Rng {
     /// 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
+    }
+
+    /// A generator of its own for somebody else, seeded with what this one draws.
+    pub fn fork(&mut self) -> Self {
+        let mut seed = [0; 32];
+        for part in seed.as_chunks_mut::<8>().0 {
+            *part = self.next_u64().to_be_bytes();
+        }
+        Self(ChaCha8Rng::from_seed(seed))
     }
 
     /// A uniform number in `0..bound`, without bias (Lemire 2019).
@@ -200,6 +211,13 @@ mod tests {
         assert_ne!(first(Purpose::Torrent, 0), first(Purpose::Torrent, 1));
         assert_ne!(first(Purpose::Torrent, 0), first(Purpose::Arrivals, 0));
         assert_ne!(first(Purpose::Torrent, 0), Seed::from_number(2).stream(Purpose::Torrent, 0).next_u64());
+    }
+
+    #[test]
+    fn forks_differ_from_each_other_and_from_their_origin() {
+        let mut rng = rng();
+        let drawn = [rng.fork().next_u64(), rng.fork().next_u64(), rng.next_u64()];
+        assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2] && drawn[0] != drawn[2]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! One participant's side of one swarm.
 //!
 //! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
-//! `known` addresses and dialling, `lifecycle` how connections open and close, `messages` what peers say, `download` what is
+//! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close, `messages` what peers say, `download` what is
 //! asked of whom, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces, `blame` who sent what was wrong,
-//! `extended` and `pex` what is said through the extension protocol, `upload` who is served, `suggest` and `super_seed` what a first seeder
+//! `disk` whether writing works, `extended` and `pex` what is said through the extension protocol, `upload` who is served,
+//! `queue` what of, `suggest` and `super_seed` what a first seeder
 //! sends to whom, `timers`.
 //!
 //! The protocol is BEP 3's with the fast extension (BEP 6); the rules of choking and of choosing pieces are Cohen's (2003),
@@ -11,18 +12,22 @@
 //! [`Config`], never in an `if` on the profile's name.
 
 mod allowed_fast;
+pub(crate) mod bans;
 mod blame;
-mod conns;
+pub(crate) mod conns;
+mod disk;
 mod download;
 mod extended;
-mod known;
-mod lifecycle;
+pub(crate) mod known;
+pub(crate) mod lifecycle;
 mod messages;
+pub(crate) mod pace;
 mod paced;
 mod partials;
 mod peer;
 mod pex;
 mod pipeline;
+mod queue;
 mod rate;
 mod suggest;
 mod super_seed;
@@ -35,7 +40,7 @@ use bytes::Bytes;
 
 use crate::announce::{Announce, Totals};
 use crate::bitfield::Bitfield;
-use crate::boundary::{Command, DiskDone, DiskOp, Env, Event, Input, Outbox, Output};
+use crate::boundary::{Command, Env, Input, Outbox, Output};
 use crate::choker::{Candidate, Choker};
 use crate::config::{Config, Inventory};
 use crate::geometry::Geometry;
@@ -44,10 +49,14 @@ use crate::picker::Picker;
 use crate::rng::{Purpose, Rng, Seed};
 use crate::time::Instant;
 
+use bans::HostBans;
 use blame::Blame;
 use conns::ConnTable;
+use disk::DiskState;
 use known::KnownPeers;
-use partials::{Landing, Partials};
+use pace::Pace;
+use partials::Partials;
+use peer::Peer;
 use suggest::Suggestions;
 use super_seed::SuperSeed;
 use timers::Timers;
@@ -153,9 +162,11 @@ pub struct Torrent<E: Env> {
     have: Bitfield,
     /// Bytes of the pieces that we lack.
     left: u64,
-    conns: ConnTable<E>,
+    conns: ConnTable<Peer<E>>,
     known: KnownPeers<E::Addr>,
     half_open: u32,
+    dialling: Pace,
+    bans: HostBans,
     picker: Picker,
     partials: Partials,
     blame: Blame,
@@ -168,11 +179,7 @@ pub struct Torrent<E: Env> {
     running: bool,
     /// A paced participant's last question to everyone.
     blind_question: Option<BlockRef>,
-    /// Bytes of blocks that the disk has not acknowledged.
-    unwritten: u64,
-    /// Too many of them: nothing is asked for.
-    disk_behind: bool,
-    disk_failed: bool,
+    disk: DiskState,
     /// Connections with requests, waiting for one of the parallel uploads.
     upload_ring: VecDeque<ConnId>,
     /// Connections that are being served now.
@@ -206,6 +213,8 @@ impl<E: Env> Torrent<E> {
             conns: ConnTable::new(),
             known: KnownPeers::new(config.limits.known_peers),
             half_open: 0,
+            dialling: Pace::new(config.limits.dials_per_second),
+            bans: HostBans::default(),
             picker: Picker::new(config.pieces, &have),
             partials: Partials::default(),
             blame: Blame::default(),
@@ -218,9 +227,7 @@ impl<E: Env> Torrent<E> {
             timers: Timers::default(),
             running: false,
             blind_question: None,
-            unwritten: 0,
-            disk_behind: false,
-            disk_failed: false,
+            disk: DiskState::default(),
             upload_ring: VecDeque::new(),
             serving: 0,
             stats: Stats::default(),
@@ -371,32 +378,6 @@ impl<E: Env> Torrent<E> {
             Totals { uploaded: self.stats.uploaded, downloaded: self.stats.downloaded, left: self.left };
         while let Some(request) = self.announce.as_mut().and_then(|announce| announce.poll(now, totals)) {
             out.push(Output::Announce(Box::new(request)));
-        }
-    }
-
-    fn on_disk(&mut self, now: Instant, done: DiskDone<E::Data>, out: &mut Outbox<E>) {
-        match done {
-            DiskDone::Read { conn, index, begin, data } => self.on_read(now, conn, index, begin, data, out),
-            DiskDone::ReadFailed { conn, span } => self.on_read_failed(now, conn, span, out),
-            DiskDone::Written { block } => {
-                let len = u64::from(self.geometry.span(block).length);
-                self.on_unwritten_less(now, len, out);
-                match self.partials.written(block) {
-                    Landing::More => {}
-                    Landing::Complete => out.push(Output::Disk(DiskOp::Verify { piece: block.piece })),
-                    Landing::Drained => self.fill_all(now, out),
-                }
-            }
-            DiskDone::WriteFailed { block } => {
-                self.on_unwritten_less(now, u64::from(self.geometry.span(block).length), out);
-                if !self.disk_failed {
-                    self.disk_failed = true;
-                    out.event(Event::DiskFailed);
-                }
-            }
-            DiskDone::Verified { piece, ok: true } => self.on_piece_right(now, piece, out),
-            DiskDone::Verified { piece, ok: false } => self.on_piece_wrong(now, piece, out),
-            DiskDone::Fingerprints { piece, blocks } => self.on_fingerprints(now, piece, blocks, out),
         }
     }
 }

@@ -177,7 +177,8 @@ impl<A: Compact> Tracker<A> {
         request: &AnnounceRequest,
     ) -> Result<AnnounceResponse<A>, TrackerError> {
         let mut peers = Vec::new();
-        let scrape = self.announce_to(now, info_hash, who, request, None, |peer| peers.push(peer))?;
+        let scrape =
+            self.announce_to(now, info_hash, who, request, None, |peer| peers.push(A::unpack(peer)))?;
         Ok(AnnounceResponse {
             interval: self.config.interval,
             min_interval: Some(self.config.min_interval),
@@ -198,7 +199,7 @@ impl<A: Compact> Tracker<A> {
         who: Announcer<A>,
         request: &AnnounceRequest,
         family: Option<Family>,
-        hand_out: impl FnMut(A),
+        hand_out: impl FnMut(Packed<A::V4, A::V6>),
     ) -> Result<Scrape, TrackerError> {
         let TrackerConfig { timeout, max_peers, max_swarms, max_peers_per_swarm, .. } = self.config;
         let stopped = request.event == AnnounceEvent::Stopped;
@@ -241,7 +242,7 @@ impl<A: Compact> Tracker<A> {
             swarm.expire(&self.key, now, timeout);
             let wanted = Wanted { seeder: false, count: numwant.min(max_peers), family: None };
             let draw = (&self.key, &mut self.rng, &mut self.drawn);
-            swarm.choose(draw, asker, wanted, |peer| peers.push(peer));
+            swarm.choose(draw, asker, wanted, |peer| peers.push(A::unpack(peer)));
             scrape = Scrape::of(swarm);
         }
         let Scrape { seeders, leechers, .. } = scrape;

@@ -1,6 +1,9 @@
 //! The command line.
 
 pub(crate) mod choices;
+pub(crate) mod discovery;
+mod search;
+mod tracker;
 mod transfer;
 
 use std::path::PathBuf;
@@ -12,6 +15,9 @@ use minibit_core::metainfo::MAX_PIECE_LEN;
 
 use crate::called_as;
 
+pub(crate) use discovery::Discovery;
+pub(crate) use search::{List, Look, Search};
+pub(crate) use tracker::Tracker;
 pub(crate) use transfer::{Get, Network, Seed};
 
 #[derive(Debug, Parser)]
@@ -39,6 +45,12 @@ pub(crate) enum Command {
     Seed(Box<Seed>),
     /// Fetch what somebody seeds
     Get(Box<Get>),
+    /// Look for files by name, at the tracker and on the local network
+    Search(Box<Search>),
+    /// Show all files that somebody gives, at the tracker and on the local network
+    List(Box<List>),
+    /// Tell peers of each other
+    Tracker(Box<Tracker>),
 }
 
 #[derive(Debug, Args)]
@@ -49,7 +61,7 @@ pub(crate) struct Create {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// A tracker (http, https or udp); may be given again for others that are asked when the first ones fail
-    #[arg(short, long = "tracker", value_name = "URL", value_parser = tracker)]
+    #[arg(short, long = "tracker", value_name = "URL", value_parser = tracker_url)]
     pub(crate) trackers: Vec<String>,
     /// Length of a piece, a power of two from 16 KiB to 512 MiB, such as "1 MiB" [default: at most 2048 pieces, each of
     /// 16 KiB to 16 MiB]
@@ -97,12 +109,25 @@ pub(crate) fn parse() -> Command {
                 "Examples:\n  {name} inspect movie.mp4.torrent\n  {name} inspect --json movie.mp4.torrent"
             ))
         })
+        .mut_subcommand("tracker", |tracker| {
+            tracker.after_help(format!(
+                "Examples:\n  {name} tracker\n  {name} tracker --listen 192.168.1.10:6969\n  {name} tracker --listen 127.0.0.1:0 --no-udp"
+            ))
+        })
         .bin_name(name);
     let matches = command.get_matches();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
 }
 
-fn tracker(text: &str) -> Result<String, String> {
+/// What a line of the interactive prompt says, with the words of a command line.
+pub(crate) fn parse_line(arguments: &[String]) -> Result<Command, clap::Error> {
+    let name = called_as();
+    let words = std::iter::once(&name).chain(arguments);
+    let matches = Cli::command().bin_name(&name).try_get_matches_from(words)?;
+    Ok(Cli::from_arg_matches(&matches)?.command)
+}
+
+fn tracker_url(text: &str) -> Result<String, String> {
     let host = ["http://", "https://", "udp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     match host {
         Some(host) if !host.is_empty() && !host.starts_with('/') && !text.contains(char::is_whitespace) => {

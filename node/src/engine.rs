@@ -8,7 +8,7 @@ mod buffers;
 mod dial;
 mod event;
 mod link;
-mod listener;
+mod machine;
 mod outbound;
 mod rate;
 mod status;
@@ -23,20 +23,26 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use minibit_core::boundary::DiskDone;
+use minibit_core::metadata::MetadataFetch;
 use minibit_core::metainfo::Metainfo;
+use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Particulars, Torrent};
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
+use self::dial::tune;
 use self::event::{Arrival, Event, SwarmId};
 use self::link::{Opened, Shared};
+use self::machine::Machine;
 use self::swarm::{Parts, Swarm};
+use crate::announce::{Me, Trackers};
 use crate::clock::Clock;
 use crate::limits::{EVENTS, EVENTS_AT_ONCE};
+use crate::listener::{Opening, Visitor};
 use crate::storage::Storage;
 
-pub(crate) use self::listener::{Listener, Opening, Visitor};
 pub(crate) use self::rate::Limiter;
 pub(crate) use self::status::{Phase, Status};
 
@@ -46,12 +52,14 @@ const CLIENT: &str = concat!("MiniBit ", env!("CARGO_PKG_VERSION"));
 /// What the user has chosen for all torrents.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// Our own address to dial from.
-    pub(crate) dial_from: Option<IpAddr>,
+    /// Our own address to speak from; any, when `None`.
+    pub(crate) from: Option<IpAddr>,
     /// The port that others reach us at.
     pub(crate) port: u16,
     pub(crate) down: Option<Arc<Limiter>>,
     pub(crate) up: Option<Arc<Limiter>>,
+    /// Say on standard error who comes and goes, and why.
+    pub(crate) verbose: bool,
 }
 
 /// A torrent to take part in.
@@ -63,12 +71,28 @@ pub(crate) struct NewTorrent {
     pub(crate) have: Bitfield,
     /// Peers that are known beforehand.
     pub(crate) peers: Vec<SocketAddr>,
+    /// Trackers in tiers (BEP 12).
+    pub(crate) trackers: Vec<Vec<String>>,
+}
+
+/// A torrent of which nothing but the info-hash is known.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    pub(crate) info_hash: InfoHash,
+    /// What to call it meanwhile.
+    pub(crate) name: String,
+    pub(crate) config: Config,
+    /// Peers that are known beforehand.
+    pub(crate) peers: Vec<SocketAddr>,
+    /// Trackers in tiers (BEP 12).
+    pub(crate) trackers: Vec<Vec<String>>,
 }
 
 /// What the rest of the program wants of the engine.
 #[derive(Debug)]
 enum Order {
     Add(Box<NewTorrent>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
+    Describe(Box<Unknown>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     AddPeers(InfoHash, Vec<SocketAddr>),
     Stop,
 }
@@ -78,9 +102,15 @@ enum Order {
 pub(crate) struct Handle {
     orders: mpsc::Sender<Order>,
     events: mpsc::Sender<Event>,
+    peer_id: PeerId,
 }
 
 impl Handle {
+    /// What we call ourselves.
+    pub(crate) const fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
     /// Takes part in a torrent.
     ///
     /// # Errors
@@ -89,6 +119,17 @@ impl Handle {
         let (answer, status) = oneshot::channel();
         // Where the engine has ended the answer does not come.
         let _ = self.orders.send(Order::Add(Box::new(torrent), answer)).await;
+        status.await.map_err(io::Error::other)?
+    }
+
+    /// Fetches the metadata of a torrent from its peers (BEP 9), until the status is [`Phase::Described`].
+    ///
+    /// # Errors
+    /// When the system gives no random numbers, or the engine has ended.
+    pub(crate) async fn describe(&self, unknown: Unknown) -> io::Result<watch::Receiver<Status>> {
+        let (answer, status) = oneshot::channel();
+        // Where the engine has ended the answer does not come.
+        let _ = self.orders.send(Order::Describe(Box::new(unknown), answer)).await;
         status.await.map_err(io::Error::other)?
     }
 
@@ -106,6 +147,7 @@ impl Handle {
     pub(crate) fn arrived(&self, visitor: Visitor) {
         let Visitor { stream, prefix, addr, opening, place } = visitor;
         if let Opening::Peer { encoding, info_hash } = opening {
+            tune(&stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
             let _ = self.events.try_send(Event::Arrived(Arrival { opened, addr, info_hash }));
         }
@@ -152,9 +194,10 @@ impl Engine {
             down: options.down.clone(),
             up: options.up.clone(),
         };
+        let peer_id = peer_id()?;
         let engine = Self {
             clock,
-            peer_id: peer_id()?,
+            peer_id,
             options,
             shared,
             events,
@@ -165,7 +208,7 @@ impl Engine {
             inbox: Inbox::default(),
             stopping: false,
         };
-        Ok((engine, Handle { orders: orders_in, events: events_in }))
+        Ok((engine, Handle { orders: orders_in, events: events_in, peer_id }))
     }
 
     /// Drives everything until it is told to stop.
@@ -233,7 +276,7 @@ impl Engine {
             Event::Finished { swarm, result } => {
                 let phase = match result {
                     Ok(path) => Phase::Complete(path),
-                    Err(error) => Phase::DiskFailed(error.to_string()),
+                    Err(error) => Phase::Failed(error.to_string()),
                 };
                 self.swarms[swarm].enter(now, phase);
             }
@@ -245,7 +288,7 @@ impl Engine {
             Some(info_hash) => swarm.info_hash() == info_hash,
             None => swarm.is_nameless(),
         };
-        self.swarms.iter_mut().find(wanted)
+        self.swarms.iter_mut().filter(|swarm| !swarm.is_over()).find(wanted)
     }
 
     fn on_order(&mut self, now: Instant, order: Order) {
@@ -255,8 +298,14 @@ impl Engine {
                 // Who asked may have gone meanwhile.
                 let _ = answer.send(status);
             }
+            Order::Describe(unknown, answer) => {
+                let status = self.describe(now, *unknown);
+                // Who asked may have gone meanwhile.
+                let _ = answer.send(status);
+            }
             Order::AddPeers(info_hash, peers) => {
-                if let Some(swarm) = self.swarms.iter_mut().find(|swarm| swarm.info_hash() == info_hash) {
+                let wanted = |swarm: &&mut Swarm| swarm.info_hash() == info_hash && !swarm.is_over();
+                if let Some(swarm) = self.swarms.iter_mut().find(wanted) {
                     swarm.input(now, Input::Command(Command::AddPeers(peers)));
                 }
             }
@@ -265,10 +314,15 @@ impl Engine {
     }
 
     fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
-        let NewTorrent { metainfo, config, storage, have, peers } = new;
-        let identity = Identity { info_hash: metainfo.info_hash(), peer_id: self.peer_id, stream: 0 };
+        let NewTorrent { metainfo, mut config, storage, have, peers, trackers } = new;
+        if trackers.is_empty() {
+            config.announcing = None;
+        }
+        let info_hash = metainfo.info_hash();
+        let identity = Identity { info_hash, peer_id: self.peer_id, stream: 0 };
         let seed = Seed::from_bytes(random()?);
         let complete = have.is_full();
+        let trackers = self.trackers(info_hash, trackers)?;
         let particulars = Particulars {
             info: metainfo.info().clone(),
             private: metainfo.is_private(),
@@ -280,11 +334,15 @@ impl Engine {
         let (done_in, done) = mpsc::unbounded_channel();
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
-            metainfo,
-            torrent,
-            disk: storage.start(done_in)?,
+            info_hash,
+            name: metainfo.name().to_owned(),
+            config,
+            machine: Machine::Torrent(Box::new(torrent)),
+            disk: Some(storage.start(done_in)?),
             done,
-            dial_from: self.options.dial_from,
+            trackers,
+            dial_from: self.options.from,
+            verbose: self.options.verbose,
             shared: self.shared.clone(),
         });
         swarm.input(now, Input::Command(Command::AddPeers(peers)));
@@ -296,6 +354,56 @@ impl Engine {
         let status = swarm.status();
         self.swarms.push(swarm);
         Ok(status)
+    }
+
+    fn describe(&mut self, now: Instant, unknown: Unknown) -> io::Result<watch::Receiver<Status>> {
+        let Unknown { info_hash, name, mut config, peers, trackers } = unknown;
+        if trackers.is_empty() {
+            config.announcing = None;
+        }
+        let identity = Identity { info_hash, peer_id: self.peer_id, stream: 0 };
+        let trackers = self.trackers(info_hash, trackers)?;
+        let particulars = Particulars {
+            port: Some(self.options.port),
+            client: CLIENT.into(),
+            ..Particulars::default()
+        };
+        let seed = Seed::from_bytes(random()?);
+        let mut swarm = Swarm::new(Parts {
+            id: self.swarms.len(),
+            info_hash,
+            name,
+            config,
+            machine: Machine::Fetch(Box::new(MetadataFetch::new(config, identity, particulars, seed))),
+            disk: None,
+            // Nothing is ever done on no disk.
+            done: mpsc::unbounded_channel().1,
+            trackers,
+            dial_from: self.options.from,
+            verbose: self.options.verbose,
+            shared: self.shared.clone(),
+        });
+        swarm.input(now, Input::Command(Command::AddPeers(peers)));
+        swarm.input(now, Input::Command(Command::Start));
+        swarm.tell(now);
+        let status = swarm.status();
+        self.swarms.push(swarm);
+        Ok(status)
+    }
+
+    fn trackers(&self, info_hash: InfoHash, tiers: Vec<Vec<String>>) -> io::Result<Option<Trackers>> {
+        if tiers.is_empty() {
+            return Ok(None);
+        }
+        let me = Me {
+            info_hash,
+            peer_id: self.peer_id,
+            key: u32::from_be_bytes(random()?),
+            port: self.options.port,
+            from: self.options.from,
+        };
+        let rng = Seed::from_bytes(random()?).stream(Purpose::Torrent, 0);
+        Ok(Some(Trackers::new(tiers, me, self.clock, rng)))
     }
 
     /// Hands gathered work over, and sets the timer.
@@ -320,9 +428,11 @@ impl Engine {
             swarm.input(now, Input::Command(Command::Stop));
             swarm.flush(now);
         }
-        for swarm in self.swarms {
-            swarm.close().await;
-        }
+        let Self { swarms, events, .. } = self;
+        // What the connections still have to say is not listened to.
+        drop(events);
+        let closing: JoinSet<()> = swarms.into_iter().map(Swarm::close).collect();
+        closing.join_all().await;
     }
 }
 
@@ -334,7 +444,11 @@ fn peer_id() -> io::Result<PeerId> {
     Ok(PeerId(id))
 }
 
-fn random<const N: usize>() -> io::Result<[u8; N]> {
+/// Random bytes of the operating system.
+///
+/// # Errors
+/// When it has none.
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(bytes)

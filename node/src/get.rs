@@ -1,5 +1,7 @@
 //! `node get`: fetch what somebody seeds.
 
+pub(crate) mod wanted;
+
 use std::future::pending;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,35 +13,42 @@ use anyhow::{Context as _, anyhow};
 use minibit_core::Instant;
 use minibit_core::metainfo::Metainfo;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use self::wanted::Wanted;
 use crate::cli::Get;
 use crate::engine::{NewTorrent, Phase, Status};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::{self, Progress};
-use crate::session::{self, Session};
+use crate::session::{self, Publicity, Session};
 use crate::storage::{self, Mode, Opened};
 use crate::{called_as, show};
 
 /// How often the display is brought up to date.
 const TICK: Duration = Duration::from_millis(100);
+/// How long a full disk is waited for. The core tries again every few seconds.
+const DISK_PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) fn run(options: &Get) -> Result<(), Failure> {
     session::run(get(options))
 }
 
 async fn get(options: &Get) -> Result<(), Failure> {
-    let session = Session::start(&options.network)?;
+    let mut session = Session::start(&options.network)?;
     let start = session.clock.now();
-    let ended = fetch(options, &session, start).await;
+    let ended = fetch(options, &mut session, start).await;
     session.stop().await;
     ended
 }
 
-async fn fetch(options: &Get, session: &Session, start: Instant) -> Result<(), Failure> {
+async fn fetch(options: &Get, session: &mut Session, start: Instant) -> Result<(), Failure> {
     let mut interrupt = session.interrupt.clone();
-    let metainfo = Arc::new(read(Path::new(&options.what))?);
+    let Wanted { metainfo, peers, trackers } = tokio::select! {
+        wanted = wanted::find(options, session) => wanted?,
+        () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted; nothing was begun"))),
+    };
+    let metainfo = Arc::new(metainfo);
     let opened = {
         let (metainfo, output) = (Arc::clone(&metainfo), options.output.clone());
         let opening = open(metainfo, output, Mode::Download, options.network.quiet);
@@ -49,16 +58,16 @@ async fn fetch(options: &Get, session: &Session, start: Instant) -> Result<(), F
         }
     };
     let had = Status { pieces: opened.have.count(), ..Status::default() };
-    let mut config = options.choices.config();
-    config.announcing = None;
+    let config = options.choices.config();
     let torrent = NewTorrent {
         metainfo: Arc::clone(&metainfo),
         config,
         storage: opened.storage,
         have: opened.have,
-        peers: options.network.peers.clone(),
+        peers: [&options.network.peers[..], &peers].concat(),
+        trackers: [session.trackers(&metainfo), trackers].concat(),
     };
-    let mut status = session.engine.add(torrent).await.context("cannot start")?;
+    let mut status = session.join(torrent, Publicity::Swarm).await?;
     let watched = watch(options, &metainfo, &mut status, &mut interrupt).await;
     let seen = status.borrow().clone();
     let path = match watched {
@@ -69,19 +78,13 @@ async fn fetch(options: &Get, session: &Session, start: Instant) -> Result<(), F
     };
     report(options, &metainfo, &path, &had, &seen, session.clock.now() - start)?;
     if let Some(time) = options.seed_after {
+        session.give(&metainfo, 0, Publicity::Name);
         tokio::select! {
             () = sleep(time) => {}
             () = interrupt.asked() => {}
         }
     }
     Ok(())
-}
-
-/// Reads a torrent file.
-pub(crate) fn read(file: &Path) -> Result<Metainfo, Failure> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()));
-    let bytes = bytes.map_err(Failure::usage)?;
-    Ok(Metainfo::parse(&bytes).with_context(|| format!("{} is not a sound torrent file", file.display()))?)
 }
 
 /// Finds out what is there already, on a thread of its own.
@@ -107,6 +110,7 @@ pub(crate) async fn open(
 
 enum Ended {
     Complete(PathBuf),
+    /// In words.
     Failed(String),
     TimedOut,
     Interrupted,
@@ -147,12 +151,29 @@ async fn watch(
     ended
 }
 
-/// Waits until it is complete, or never will be.
+/// Waits until it is complete, or never will be. A disk that takes nothing is given some time: others are served meanwhile,
+/// and who makes room need not start anew.
 async fn over(status: &mut watch::Receiver<Status>) -> Ended {
-    match status.wait_for(|status| status.phase != Phase::Running).await.map(|status| status.phase.clone()) {
-        Ok(Phase::Complete(path)) => Ended::Complete(path),
-        Ok(Phase::DiskFailed(why)) => Ended::Failed(why),
-        Ok(Phase::Running) | Err(_) => Ended::Failed("the engine has crashed".into()),
+    let crashed = || Ended::Failed("the engine has crashed".into());
+    loop {
+        let phase =
+            status.wait_for(|status| status.phase != Phase::Running).await.map(|status| status.phase.clone());
+        match phase {
+            Ok(Phase::Complete(path)) => return Ended::Complete(path),
+            Ok(Phase::Failed(why)) => return Ended::Failed(why),
+            Ok(Phase::Stalled(why)) => {
+                // Who closes standard error does not want to know.
+                let _ =
+                    writeln!(io::stderr(), "{why}; trying again for {}", progress::duration(DISK_PATIENCE));
+                let recovered = status.wait_for(|status| !matches!(status.phase, Phase::Stalled(_)));
+                match timeout(DISK_PATIENCE, recovered).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(_)) => return crashed(),
+                    Err(_) => return Ended::Failed(why),
+                }
+            }
+            Ok(Phase::Running | Phase::Described { .. }) | Err(_) => return crashed(),
+        }
     }
 }
 

@@ -32,8 +32,9 @@ pub(crate) const SOCKET_BUFFER: usize = 1024 * 1024;
 pub(crate) const EVENTS_AT_ONCE: usize = 64;
 /// How often those who watch a transfer are told how it goes.
 pub(crate) const STATUS_EVERY: Duration = Duration::from_millis(100);
-/// A tracker that is told good-bye has so long to answer; what is typed at the end of a day should end.
-pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
+/// A tracker that is told good-bye has so long to answer, and what else was asked of it is given up; what is typed at the end of a
+/// day should end.
+pub(crate) const FAREWELL: Duration = Duration::from_millis(1_500);
 /// The engine looks around at least so often, even when nothing is due: a timer that is set far ahead proves nothing.
 pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -56,3 +57,93 @@ pub(crate) const INCOMING: usize = 1000;
 pub(crate) const RESERVED_DESCRIPTORS: usize = 40;
 /// How long to wait before accepting again when the system is out of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+// Commands: names and swarms as JSON over TCP.
+
+/// A connection may be silent between two commands for so long.
+pub(crate) const COMMAND_IDLE: Duration = Duration::from_mins(1);
+/// A command that has begun is to be there after this, and an answer to be taken; what is long may take longer …
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
+/// … at this rate, in bytes per second: half of what the slowest local network has.
+pub(crate) const LEAST_COMMAND_RATE: usize = 500_000;
+/// Commands of one connection; whoever has more to ask connects again.
+pub(crate) const COMMANDS_PER_CONNECTION: usize = 1000;
+/// Commands and answers that are longer than the common ones, under way at the same time: each is metainfo of up to 14 MB.
+pub(crate) const LARGE_FRAMES: usize = 4;
+/// How long to wait for a place among them.
+pub(crate) const LARGE_FRAME_WAIT: Duration = Duration::from_secs(20);
+/// The longest frame of which any number may be under way.
+pub(crate) const COMMON_ANSWER: usize = 64 * 1024;
+/// The longest answer that is no metainfo: 500 files with names of 255 bytes, of six characters each at worst.
+pub(crate) const LONGEST_LIST: u32 = 1 << 20;
+/// Nodes of the local network that are asked at the same time …
+pub(crate) const NODES_AT_ONCE: usize = 32;
+/// … and in all. Who makes up nodes makes us connect no more often than this.
+pub(crate) const NODES_IN_ALL: usize = 256;
+/// Files that are kept of all answers together.
+pub(crate) const FILES_FOUND: usize = 5000;
+
+// The local network.
+
+/// Datagrams that wait to be read; the kernel drops what is beyond its own buffer.
+pub(crate) const LAN_DATAGRAMS: usize = 64;
+/// Peers that were heard and not taken yet; what is beyond will be heard again.
+pub(crate) const LAN_PEERS: usize = 256;
+/// Network interfaces that are announced on; a host with many bridges has no use for all of them.
+pub(crate) const LAN_INTERFACES: usize = 32;
+/// How often to look which interfaces there are.
+pub(crate) const LAN_RESCAN: Duration = Duration::from_secs(15);
+
+// The tracker's HTTP server.
+
+/// Longest head of a request. An announce has 300 bytes, a scrape of 74 swarms 5 KiB.
+pub(crate) const REQUEST_HEAD: usize = 8 * 1024;
+/// A client has so long to send its whole request, and a connection that is kept has so long until the next one begins.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection is closed after so long whatever it does: who never reads its answers would stay for ever.
+pub(crate) const HTTP_LIFETIME: Duration = Duration::from_mins(10);
+/// Most connections at a time, of about 20 KiB each; one more takes the place of the oldest. A request takes a millisecond, so
+/// who is oldest while there are so many has no request.
+pub(crate) const HTTP_CONNECTIONS: usize = 512;
+/// Descriptors that are kept for everything else, when few are allowed.
+pub(crate) const HTTP_RESERVED_DESCRIPTORS: usize = 32;
+/// A connection is accepted again after so long, when there are no descriptors for it.
+pub(crate) const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Swarms on the status page, and in `/status.json`: those with most peers.
+pub(crate) const STATUS_SWARMS: usize = 200;
+/// The status is counted at most so often, whoever asks: counting takes time in proportion to the swarms.
+pub(crate) const STATUS_AGE: Duration = Duration::from_secs(1);
+
+// The tracker's UDP server.
+
+/// Datagrams for one system call. Measured: from 64 on nothing is gained.
+pub(crate) const DATAGRAMS: usize = 64;
+/// Longest request that is read whole: a scrape of 74 swarms has 1 496 bytes.
+pub(crate) const DATAGRAM: usize = 2 * 1024;
+/// What the kernel keeps while we are busy: some thousand requests, of which none is lost in a burst.
+pub(crate) const DATAGRAM_BACKLOG: usize = 4 * 1024 * 1024;
+/// The server looks so often whether it shall end.
+pub(crate) const UDP_SERVER_TICK: Duration = Duration::from_millis(250);
+
+// What trackers can do to us.
+
+/// Longest body of a tracker's answer. 200 peers take 1 200 bytes; in the form with dictionaries, some 20 000.
+pub(crate) const TRACKER_BODY: usize = 1024 * 1024;
+/// Longest head of a tracker's answer.
+pub(crate) const TRACKER_HEAD: usize = 16 * 1024;
+/// A tracker has so long for everything: connection, redirects, answer. Single bytes now and then do not prolong it.
+pub(crate) const TRACKER_TIMEOUT: Duration = Duration::from_secs(15);
+/// A connection that is not open by then is tried to the tracker's next address.
+pub(crate) const TRACKER_CONNECT: Duration = Duration::from_secs(5);
+/// Addresses of one tracker that are tried.
+pub(crate) const TRACKER_ADDRESSES: usize = 4;
+/// Datagrams that answer nothing which are put up with in one announce.
+pub(crate) const TRACKER_NOISE: u32 = 1_000;
+/// A little longer over UDP, where a request is sent again after 15 seconds.
+pub(crate) const UDP_TRACKER_TIMEOUT: Duration = Duration::from_secs(20);
+/// A goodbye keeps nobody waiting.
+pub(crate) const STOPPED_TIMEOUT: Duration = Duration::from_millis(1_200);
+/// Redirects that are followed for one announce.
+pub(crate) const REDIRECTS: usize = 5;
+/// Longest URL of a tracker, its query apart.
+pub(crate) const TRACKER_URL: usize = 2 * 1024;

@@ -11,7 +11,7 @@ use crate::cli::Seed;
 use crate::engine::NewTorrent;
 use crate::failure::Failure;
 use crate::get;
-use crate::session::{self, Session};
+use crate::session::{self, Publicity, Session};
 use crate::storage::Mode;
 use crate::{called_as, create, show};
 
@@ -20,10 +20,10 @@ pub(crate) fn run(options: &Seed) -> Result<(), Failure> {
 }
 
 async fn seed(options: &Seed) -> Result<(), Failure> {
-    let session = Session::start(&options.network)?;
+    let mut session = Session::start(&options.network)?;
     let mut interrupt = session.interrupt.clone();
     let ended = tokio::select! {
-        ended = offer_all(options, &session) => ended,
+        ended = offer_all(options, &mut session) => ended,
         () = interrupt.asked() => Ok(()),
     };
     session.stop().await;
@@ -31,14 +31,9 @@ async fn seed(options: &Seed) -> Result<(), Failure> {
 }
 
 /// Offers everything and then waits for ever.
-async fn offer_all(options: &Seed, session: &Session) -> Result<(), Failure> {
+async fn offer_all(options: &Seed, session: &mut Session) -> Result<(), Failure> {
     for path in &options.paths {
-        let (metainfo, content) = tokio::task::spawn_blocking({
-            let path = path.clone();
-            move || what_is(&path)
-        })
-        .await
-        .context("hashing has crashed")??;
+        let (metainfo, content) = prepare(path).await?;
         offer(options, session, metainfo, content).await?;
     }
     if !options.network.quiet {
@@ -47,10 +42,16 @@ async fn offer_all(options: &Seed, session: &Session) -> Result<(), Failure> {
     std::future::pending().await
 }
 
+/// What is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
+pub(crate) async fn prepare(path: &Path) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || what_is(&path)).await.context("hashing has crashed")?
+}
+
 /// The metainfo of a file or directory, or of what a torrent file in the current directory describes; and where its content is.
 fn what_is(path: &Path) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
     if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
-        let metainfo = get::read(path)?;
+        let metainfo = get::wanted::read(path)?;
         let beside = path.parent().unwrap_or(Path::new("")).join(metainfo.name());
         return Ok((Arc::new(metainfo), beside));
     }
@@ -59,7 +60,7 @@ fn what_is(path: &Path) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
 
 async fn offer(
     options: &Seed,
-    session: &Session,
+    session: &mut Session,
     metainfo: Arc<Metainfo>,
     content: PathBuf,
 ) -> Result<(), Failure> {
@@ -69,16 +70,16 @@ async fn offer(
         return Err(error.into());
     }
     let complete = opened.have.is_full();
-    let mut config = options.choices.config();
-    config.announcing = None;
+    let config = options.choices.config();
     let torrent = NewTorrent {
         metainfo: Arc::clone(&metainfo),
         config,
         storage: opened.storage,
         have: opened.have,
         peers: options.network.peers.clone(),
+        trackers: session.trackers(&metainfo),
     };
-    session.engine.add(torrent).await.context("cannot start")?;
+    session.join(torrent, Publicity::Name).await?;
     if !options.network.quiet {
         let name = show::harmless(metainfo.name());
         let note = if complete { "" } else { ", not all of it right" };

@@ -1,62 +1,251 @@
-//! What `seed` and `get` have in common: the engine, the port that others reach it at, and its end.
+//! What `seed` and `get` have in common: the engine, the port that others reach it at, what they are told by name and on the local
+//! network, and the end of it all.
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::task::JoinHandle;
+use minibit_core::lsd::{CATALOGUE, Heard};
+use minibit_core::metainfo::Metainfo;
+use minibit_core::tracker::json::Registration;
+use minibit_core::{Bitfield, Seed};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::cli::Network;
+use crate::cli::{Discovery, Network};
 use crate::clock::Clock;
-use crate::engine::{self, Engine, Limiter, Listener};
+use crate::engine::{self, Engine, Limiter, NewTorrent, Status, Unknown};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::lan::Lan;
+use crate::listener::{Listener, Opening, Visitor};
+use crate::names::{self, Publisher};
+use crate::registry::{Registry, Shared, lock};
+use crate::tracker::{Server, serve_http};
+
+const NO_RANDOMNESS: &str = "the system gives no random numbers";
 
 /// A running engine that others can reach.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) clock: Clock,
-    pub(crate) engine: engine::Handle,
     pub(crate) interrupt: Interrupt,
     /// The port that others reach us at.
     pub(crate) port: u16,
+    engine: engine::Handle,
     running: JoinHandle<()>,
+    discovery: Discovery,
+    lan: Option<Lan>,
+    /// What we give, for those who ask for names.
+    registry: Shared,
+    publishers: Vec<Publisher>,
 }
 
 impl Session {
     /// Binds the port and starts the engine.
     pub(crate) fn start(network: &Network) -> Result<Self, Failure> {
+        let listener = match network.port {
+            Some(port) => {
+                Listener::bind(network.listen, port).with_context(|| format!("cannot listen on port {port}"))
+            }
+            None => Listener::bind_somewhere(network.listen).context("cannot listen on any port"),
+        };
         let clock = Clock::start();
+        let seed = Seed::from_bytes(engine::random().context(NO_RANDOMNESS)?);
+        Self::over(listener?, clock, Registry::of_node(clock, seed).shared(), None, network)
+    }
+
+    /// Starts the engine behind a port that is bound. `pages` are those of a tracker.
+    pub(crate) fn over(
+        listener: Listener,
+        clock: Clock,
+        registry: Shared,
+        pages: Option<Server>,
+        network: &Network,
+    ) -> Result<Self, Failure> {
         let interrupt = Interrupt::listen().context("cannot listen for signals")?;
-        let listener = Listener::bind(network.listen, network.port).with_context(|| match network.port {
-            Some(port) => format!("cannot listen on port {port}"),
-            None => "cannot listen on any port".into(),
-        })?;
         let port = listener.local_addr().context("cannot tell the port")?.port();
         let limiter = |rate: Option<u64>| rate.map(|rate| Arc::new(Limiter::new(rate, clock)));
         let options = engine::Options {
-            dial_from: network.listen,
+            from: network.listen,
             port,
             down: limiter(network.down),
             up: limiter(network.up),
+            verbose: network.verbose,
         };
-        let (engine, handle) = Engine::new(clock, options).context("the system gives no random numbers")?;
+        let (engine, handle) = Engine::new(clock, options).context(NO_RANDOMNESS)?;
         let running = tokio::spawn(engine.run());
-        let door = handle.clone();
-        tokio::spawn(listener.run(move |visitor| door.arrived(visitor)));
-        Ok(Self { clock, engine: handle, interrupt, port, running })
+        let door = Door { engine: handle.clone(), registry: Arc::clone(&registry), pages };
+        tokio::spawn(listener.run(move |visitor| door.open(visitor)));
+        let lan = lan(&network.discovery, port, clock, &handle)?;
+        let discovery = network.discovery.clone();
+        Ok(Self {
+            clock,
+            interrupt,
+            port,
+            engine: handle,
+            running,
+            discovery,
+            lan,
+            registry,
+            publishers: Vec::new(),
+        })
+    }
+
+    /// Takes part in a torrent, announces it to its trackers and to the user's, on the local network, and by name.
+    pub(crate) async fn join(
+        &mut self,
+        torrent: NewTorrent,
+        publicity: Publicity,
+    ) -> Result<watch::Receiver<Status>, Failure> {
+        let metainfo = Arc::clone(&torrent.metainfo);
+        let left = missing(&metainfo, &torrent.have);
+        let status = self.engine.add(torrent).await.context("cannot start")?;
+        self.give(&metainfo, left, publicity);
+        Ok(status)
+    }
+
+    /// Fetches the metadata of a torrent of which nothing but the info-hash is known.
+    pub(crate) async fn describe(&self, mut unknown: Unknown) -> Result<watch::Receiver<Status>, Failure> {
+        if let Some(tracker) = &self.discovery.tracker {
+            unknown.trackers.insert(0, vec![tracker.announce_url()]);
+        }
+        let info_hash = unknown.info_hash;
+        let status = self.engine.describe(unknown).await.context("cannot start")?;
+        if let Some(lan) = &self.lan {
+            lan.join(info_hash);
+        }
+        Ok(status)
+    }
+
+    /// Whom to ask for peers: the user's tracker first, then those that the torrent names.
+    pub(crate) fn trackers(&self, metainfo: &Metainfo) -> Vec<Vec<String>> {
+        let own = self.discovery.tracker.iter().map(|tracker| vec![tracker.announce_url()]);
+        let named = metainfo.trackers().into_iter().map(|tier| tier.into_iter().map(Into::into).collect());
+        own.chain(named).collect()
+    }
+
+    /// Tells others of a torrent. To be called again when it has become complete.
+    pub(crate) fn give(&mut self, metainfo: &Metainfo, left: u64, publicity: Publicity) {
+        let identity = (self.port, self.engine.peer_id());
+        if let Err(error) = lock(&self.registry).give(metainfo, identity, left) {
+            // Who closes standard error does not want to know.
+            let _ = writeln!(io::stderr(), "warning: it cannot be found by name here: {error}");
+        }
+        if let Some(lan) = self.lan.as_ref().filter(|_| !metainfo.is_private()) {
+            lan.join(metainfo.info_hash());
+            lan.join(CATALOGUE);
+        }
+        if let (Publicity::Name, Some(tracker)) = (publicity, &self.discovery.tracker) {
+            let registration = Registration {
+                info_hash: metainfo.info_hash(),
+                peer_id: self.engine.peer_id(),
+                port: self.port,
+                name: metainfo.name().to_owned(),
+                size: metainfo.geometry().len(),
+                files: u32::try_from(metainfo.files().len()).unwrap_or(u32::MAX),
+                left,
+                metainfo: Some(metainfo.to_bytes().into()),
+            };
+            self.publishers.push(names::publish(tracker.clone(), registration));
+        }
     }
 
     /// Says good-bye to everyone and closes the files.
     pub(crate) async fn stop(self) {
+        let mut leaving: JoinSet<()> = self.publishers.into_iter().map(Publisher::stop).collect();
         self.engine.stop().await;
         // A panic of the engine has been shown already.
         let _ = self.running.await;
+        while leaving.join_next().await.is_some() {}
+    }
+}
+
+/// Who is to hear of a torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Publicity {
+    /// Those who ask for it.
+    Swarm,
+    /// The tracker shall also list it by name.
+    Name,
+}
+
+/// Bytes of the pieces that are missing.
+pub(crate) fn missing(metainfo: &Metainfo, have: &Bitfield) -> u64 {
+    have.missing().map(|piece| u64::from(metainfo.geometry().piece_len(piece))).sum()
+}
+
+/// Where visitors are sent on.
+#[derive(Clone, Debug)]
+struct Door {
+    engine: engine::Handle,
+    registry: Shared,
+    pages: Option<Server>,
+}
+
+impl Door {
+    fn open(&self, visitor: Visitor) {
+        match visitor.opening {
+            Opening::Peer { .. } => self.engine.arrived(visitor),
+            Opening::Command => {
+                let registry = Arc::clone(&self.registry);
+                tokio::spawn(async move {
+                    let Visitor { stream, prefix, addr, place, .. } = visitor;
+                    names::serve(stream, prefix, addr, registry).await;
+                    drop(place);
+                });
+            }
+            Opening::Http => {
+                // A plain node has no pages.
+                let Some(pages) = self.pages.clone() else { return };
+                tokio::spawn(async move {
+                    let Visitor { stream, prefix, addr, place, .. } = visitor;
+                    // An answer is one segment, which nothing is to be waited for with.
+                    let _ = stream.set_nodelay(true);
+                    serve_http(stream, prefix, addr, pages).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+}
+
+/// Takes part in discovery on the local network, unless the user does not want that. A network that cannot do it is no failure,
+/// unless the user has named the interface.
+fn lan(
+    discovery: &Discovery,
+    port: u16,
+    clock: Clock,
+    engine: &engine::Handle,
+) -> Result<Option<Lan>, Failure> {
+    let Some(options) = discovery.lan() else { return Ok(None) };
+    let seed = Seed::from_bytes(engine::random().context(NO_RANDOMNESS)?);
+    match Lan::start(options, port, clock, seed) {
+        Ok((lan, heard)) => {
+            tokio::spawn(introduce(heard, engine.clone()));
+            Ok(Some(lan))
+        }
+        Err(error) if discovery.interfaces.is_empty() => {
+            // Who closes standard error does not want to know.
+            let _ = writeln!(io::stderr(), "warning: nobody can be found on the local network: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(Failure::usage(anyhow::Error::new(error).context("cannot use the interface"))),
+    }
+}
+
+/// Tells the engine who was heard.
+async fn introduce(mut heard: mpsc::Receiver<Heard>, engine: engine::Handle) {
+    while let Some(Heard { info_hash, addr, .. }) = heard.recv().await {
+        if info_hash != CATALOGUE {
+            engine.add_peers(info_hash, vec![addr]).await;
+        }
     }
 }
 
 /// Runs a command on a runtime of one thread, which is all that moving bytes takes. Threads that hash or read still are left
 /// alone when it ends.
-pub(crate) fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub(crate) fn run<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start")?;
     let ended = runtime.block_on(command);

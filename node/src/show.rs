@@ -9,16 +9,21 @@ pub(crate) fn size(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
 }
 
-/// A text out of a torrent file that shall not move the cursor, change colours or break the line.
+/// A text of somebody else that shall not move the cursor, change colours, break the line or turn the direction of what follows.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
-        if character.is_control() {
+        if character.is_control() || turns(character) {
             write!(shown, "{}", character.escape_default()).expect("a String takes everything");
         } else {
             shown.push(character);
         }
         shown
     })
+}
+
+/// Marks that change the direction of text: with one, `exe.3pm` is shown as `mp3.exe`.
+const fn turns(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `1 piece`, `2 pieces`.

@@ -121,7 +121,7 @@ struct Download {
 /// `progress` is told bytes that are checked, and bytes that are to be.
 ///
 /// # Errors
-/// When the place cannot be used; nothing that was there is changed then.
+/// When the place cannot be used. The bytes that were there are not changed then.
 pub(crate) fn open(
     metainfo: &Arc<Metainfo>,
     dir: &Path,
@@ -201,17 +201,18 @@ fn resume(
     }
 
     let facts = files.facts()?;
-    let recorded = record::read(&place, metainfo.info_hash(), pieces);
-    let ours = continued.is_some() || recorded.is_some();
-    let (mut have, synced) = record::trusted(recorded, &facts, &record::boot(), now(), pieces);
-    let trusted = have.count();
-    let (continued, found, hashed_before) = match continued {
-        Some(Continued { path, have, hashed }) => (Some(path), have, hashed),
-        None => (None, Bitfield::none(pieces), 0),
+    // Of what had the final name until now no record tells.
+    let recorded = match continued {
+        Some(_) => None,
+        None => record::read(&place, metainfo.info_hash(), pieces),
     };
-    for piece in found.iter() {
-        have.insert(piece);
-    }
+    let ours = continued.is_some() || recorded.is_some();
+    let (known, synced) = record::trusted(recorded, &facts, &record::boot(), now(), pieces);
+    let trusted = known.count();
+    let (continued, mut have, hashed_before) = match continued {
+        Some(Continued { path, have, hashed }) => (Some(path), have, hashed),
+        None => (None, known, 0),
+    };
     let written = |piece: &PieceIndex| {
         files.is_written(geometry.piece_offset(*piece), geometry.piece_len(*piece).into())
     };

@@ -1,24 +1,22 @@
 //! The table of connections: slots that are reused, with generations that tell their users apart.
 
-use crate::boundary::Env;
 use crate::id::ConnId;
-use crate::torrent::peer::Peer;
 
 #[derive(Debug)]
-struct Slot<E: Env> {
+struct Slot<P> {
     generation: u32,
-    peer: Option<Peer<E>>,
+    peer: Option<P>,
 }
 
-/// All connections of one `Torrent`, dense by slot.
+/// All connections of one participant, dense by slot. `P` is what is known of the peer at the other end.
 #[derive(Debug)]
-pub(crate) struct ConnTable<E: Env> {
-    slots: Vec<Slot<E>>,
+pub(crate) struct ConnTable<P> {
+    slots: Vec<Slot<P>>,
     free: Vec<u32>,
     len: u32,
 }
 
-impl<E: Env> ConnTable<E> {
+impl<P> ConnTable<P> {
     pub(crate) const fn new() -> Self {
         Self { slots: Vec::new(), free: Vec::new(), len: 0 }
     }
@@ -28,7 +26,7 @@ impl<E: Env> ConnTable<E> {
         self.len
     }
 
-    pub(crate) fn insert(&mut self, peer: Peer<E>) -> ConnId {
+    pub(crate) fn insert(&mut self, peer: P) -> ConnId {
         self.len += 1;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, peer: None });
@@ -39,7 +37,7 @@ impl<E: Env> ConnTable<E> {
         ConnId::new(slot, entry.generation)
     }
 
-    pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Peer<E>> {
+    pub(crate) fn remove(&mut self, conn: ConnId) -> Option<P> {
         let slot = self.slots.get_mut(conn.slot()).filter(|slot| slot.generation == conn.generation())?;
         let peer = slot.peer.take()?;
         slot.generation = slot.generation.wrapping_add(1);
@@ -48,11 +46,11 @@ impl<E: Env> ConnTable<E> {
         Some(peer)
     }
 
-    pub(crate) fn get(&self, conn: ConnId) -> Option<&Peer<E>> {
+    pub(crate) fn get(&self, conn: ConnId) -> Option<&P> {
         self.slots.get(conn.slot()).filter(|slot| slot.generation == conn.generation())?.peer.as_ref()
     }
 
-    pub(crate) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Peer<E>> {
+    pub(crate) fn get_mut(&mut self, conn: ConnId) -> Option<&mut P> {
         self.slots.get_mut(conn.slot()).filter(|slot| slot.generation == conn.generation())?.peer.as_mut()
     }
 
@@ -62,21 +60,21 @@ impl<E: Env> ConnTable<E> {
     }
 
     /// The connection in a slot.
-    pub(crate) fn at(&self, slot: usize) -> Option<(ConnId, &Peer<E>)> {
+    pub(crate) fn at(&self, slot: usize) -> Option<(ConnId, &P)> {
         let entry = self.slots.get(slot)?;
         let number = u32::try_from(slot).expect("slots are numbered by u32");
         entry.peer.as_ref().map(|peer| (ConnId::new(number, entry.generation), peer))
     }
 
     /// The connection in a slot.
-    pub(crate) fn at_mut(&mut self, slot: usize) -> Option<(ConnId, &mut Peer<E>)> {
+    pub(crate) fn at_mut(&mut self, slot: usize) -> Option<(ConnId, &mut P)> {
         let entry = self.slots.get_mut(slot)?;
         let number = u32::try_from(slot).expect("slots are numbered by u32");
         entry.peer.as_mut().map(|peer| (ConnId::new(number, entry.generation), peer))
     }
 
     /// All connections in the order of their slots.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &Peer<E>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &P)> {
         (0..self.slots.len()).filter_map(|slot| self.at(slot))
     }
 }

@@ -82,10 +82,10 @@ impl<E: Env> Torrent<E> {
 
     /// Asks for blocks until the connection's pipeline is full or it has nothing for us.
     pub(crate) fn fill(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
-        if matches!(self.config.requests, Requests::Paced { .. }) || self.disk_behind || self.disk_failed {
+        if matches!(self.config.requests, Requests::Paced { .. }) {
             return;
         }
-        loop {
+        while self.disk_takes_more() {
             let Some(peer) = self.conns.get_mut(conn) else { return };
             if peer.useful == 0 || !peer.can_be_asked() {
                 return;
@@ -276,8 +276,7 @@ impl<E: Env> Torrent<E> {
                 if others > 0 {
                     self.cancel_elsewhere(now, conn, block, out);
                 }
-                self.unwritten += u64::from(len);
-                self.disk_behind |= self.unwritten > self.config.limits.disk_high_water;
+                self.disk.writes(u64::from(len), self.config.limits.disk_high_water);
                 out.push(Output::Disk(DiskOp::Write { block, data }));
             }
         }
@@ -302,15 +301,6 @@ impl<E: Env> Torrent<E> {
                 }
                 self.fill(now, conn, out);
             }
-        }
-    }
-
-    /// The disk has taken a block off our hands.
-    pub(crate) fn on_unwritten_less(&mut self, now: Instant, len: u64, out: &mut Outbox<E>) {
-        self.unwritten = self.unwritten.saturating_sub(len);
-        if self.disk_behind && self.unwritten <= self.config.limits.disk_low_water {
-            self.disk_behind = false;
-            self.fill_all(now, out);
         }
     }
 

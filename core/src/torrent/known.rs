@@ -39,6 +39,15 @@ struct Known<A> {
     idle_at: u32,
 }
 
+/// How we come to know an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// Somebody says that it can be dialled.
+    Rumour,
+    /// Somebody comes from there.
+    Visit,
+}
+
 /// An address is banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BannedThere;
@@ -89,19 +98,21 @@ impl<A: Copy + Ord> KnownPeers<A> {
                     self.set_idle(at);
                 }
             }
-        } else if let Some(at) = self.add(addr, true) {
+        } else if let Some(at) = self.add(addr, Source::Rumour) {
             self.set_idle(at);
         }
     }
 
-    fn add(&mut self, addr: A, dialable: bool) -> Option<u32> {
+    fn add(&mut self, addr: A, source: Source) -> Option<u32> {
+        let dialable = source == Source::Rumour;
         let state = State::Idle { not_before: Instant::ZERO };
         let mut known = Known { addr, generation: 0, state, dialable, failures: 0, idle_at: NOT_IDLE };
         let at = if let Some(at) = u32::try_from(self.peers.len()).ok().filter(|&at| at < self.limit) {
             self.peers.push(known);
             at
         } else {
-            let at = self.forgettable()?;
+            let at = self.forgettable(source)?;
+            self.unset_idle(at);
             let forgotten = &mut self.peers[at as usize];
             known.generation = forgotten.generation.wrapping_add(1);
             self.by_addr.remove(&forgotten.addr);
@@ -112,15 +123,26 @@ impl<A: Copy + Ord> KnownPeers<A> {
         Some(at)
     }
 
-    /// An address that has only come to us, and gone: it cannot be dialled, and most come from a new port each time. Of
-    /// these about the oldest.
-    fn forgettable(&mut self) -> Option<u32> {
+    /// The address to forget when there is no room: first one that has only come to us, and gone, as it cannot be dialled and most
+    /// come from a new port each time; then one that did not answer. For a peer that is at the door, any that has no
+    /// connection, those that were banned last: otherwise names of peers that do not exist would lock out those that do.
+    /// Of equal ones about the oldest.
+    fn forgettable(&mut self, source: Source) -> Option<u32> {
         let count = u32::try_from(self.peers.len()).expect("bounded by the limit");
-        let gone = |at: &u32| {
+        let worth = |at: &u32| {
             let known = &self.peers[*at as usize];
-            !known.dialable && matches!(known.state, State::Idle { .. })
+            match known.state {
+                State::Busy(_) => None,
+                State::Idle { .. } if !known.dialable => Some(0),
+                State::Idle { .. } if known.failures > 0 => Some(1),
+                _ if source == Source::Rumour => None,
+                State::Seed => Some(2),
+                State::Idle { .. } => Some(3),
+                State::Banned => Some(4),
+            }
         };
-        let at = (self.oldest..count).chain(0..self.oldest.min(count)).find(gone)?;
+        let order = (self.oldest..count).chain(0..self.oldest.min(count));
+        let (_, at) = order.filter_map(|at| Some((worth(&at)?, at))).min_by_key(|(worth, _)| *worth)?;
         self.oldest = at + 1;
         Some(at)
     }
@@ -168,7 +190,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
     pub(crate) fn incoming(&mut self, addr: A) -> Option<PeerKey> {
         let at = match self.by_addr.get(&addr) {
             Some(&at) => at,
-            None => self.add(addr, false)?,
+            None => self.add(addr, Source::Visit)?,
         };
         self.unset_idle(at);
         let peer = &mut self.peers[at as usize];
@@ -193,7 +215,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
             }
             Some(&at) if self.peers[at as usize].state == State::Banned => return Err(BannedThere),
             Some(&at) => at,
-            None => match self.add(addr, true) {
+            None => match self.add(addr, Source::Rumour) {
                 Some(at) => at,
                 None => return Ok(None),
             },
@@ -241,6 +263,12 @@ impl<A: Copy + Ord> KnownPeers<A> {
         {
             peer.state = State::Seed;
         }
+    }
+
+    /// The addresses that can be dialled and are not banned, in no order that means anything.
+    pub(crate) fn dialable(&self) -> impl Iterator<Item = A> {
+        let sound = |known: &&Known<A>| known.dialable && known.state != State::Banned;
+        self.peers.iter().filter(sound).map(|known| known.addr)
     }
 
     pub(crate) fn is_banned(&self, key: PeerKey) -> bool {
@@ -299,15 +327,36 @@ mod tests {
         assert!(known.incoming(1).is_none());
         known.learn(2);
         known.learn(3);
-        assert!(known.incoming(3).is_none(), "no room for a third address");
+        assert!(known.incoming(2).is_some());
+        assert!(known.incoming(3).is_some(), "a banned address is forgotten for one that is at the door …");
+        known.learn(4);
+        assert!(known.incoming(4).is_none(), "… and one that is connected is not");
+    }
+
+    /// Names of peers that do not exist neither lock out those that do nor stay for ever.
+    #[test]
+    fn those_who_do_not_answer_make_room() {
+        let mut rng = Seed::from_number(1).stream(Purpose::Test, 0);
+        let mut known = KnownPeers::new(2);
+        known.learn(1_u32);
+        known.learn(2);
+        let (dead, addr) = known.dial(Instant::ZERO, &mut rng).unwrap();
+        known.closed(dead, Instant::ZERO, true, DELAY);
+        known.learn(3);
+        let left: Vec<u32> =
+            core::iter::from_fn(|| known.dial(Instant::ZERO, &mut rng)).map(|(_, addr)| addr).collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(left.contains(&3) && !left.contains(&addr));
     }
 
     #[test]
     fn who_came_and_went_is_forgotten_for_the_next_and_not_mistaken_for_it() {
+        let mut rng = Seed::from_number(1).stream(Purpose::Test, 0);
         let mut known = KnownPeers::new(2);
         known.learn(1_u32);
+        known.dial(Instant::ZERO, &mut rng).unwrap();
         let key = known.incoming(2).unwrap();
-        assert!(known.incoming(3).is_none(), "both are of use");
+        assert!(known.incoming(3).is_none(), "both are connected");
         known.closed(key, Instant::ZERO, false, DELAY);
         let next = known.incoming(3).unwrap();
         assert_eq!((known.addr(key), known.addr(next)), (None, Some(3)));

@@ -2,20 +2,31 @@
 
 use crate::boundary::{Address as _, DisconnectReason, Env, Event, Outbox, Output, Violation};
 use crate::config::{Inventory, Requests};
-use crate::id::ConnId;
+use crate::id::{ConnId, PeerId};
 use crate::message::{Handshake, Message};
-use crate::time::Instant;
+use crate::time::{Instant, NANOS_PER_SEC, nanos};
 use crate::torrent::Torrent;
 use crate::torrent::allowed_fast::allowed_fast_set;
 use crate::torrent::extended::ExtendedPeer;
 use crate::torrent::known::PeerKey;
 use crate::torrent::peer::{Peer, Stage};
 
+/// A connection that nothing has come on for so long gives way when its peer connects anew. Two connections that both ends open
+/// at the same time are younger.
+const STALE_AFTER: u64 = 10 * NANOS_PER_SEC;
+
+/// Of two connections to the same peer, does the newer one stay? Both ends see the same two and must keep the same one: that
+/// which the smaller id has opened.
+pub(crate) fn newer_stays(ours: PeerId, theirs: PeerId, newer_dialled: bool, older_dialled: bool) -> bool {
+    let keep_ours = ours < theirs;
+    newer_dialled != older_dialled && newer_dialled == keep_ours
+}
+
 impl<E: Env> Torrent<E> {
     /// Hears of addresses and dials as many as there is room for.
     pub(crate) fn learn(&mut self, now: Instant, addrs: &[E::Addr], out: &mut Outbox<E>) {
         for &addr in addrs {
-            if addr.is_dialable() {
+            if addr.is_dialable() && !self.bans.is_banned(addr.to_socket()) {
                 self.known.learn(addr);
             }
         }
@@ -30,7 +41,16 @@ impl<E: Env> Torrent<E> {
             && self.conns.len() < limits.dial_target.min(limits.connections)
             && self.half_open < limits.half_open
         {
+            if self.dialling.next() > now {
+                self.timers.dial = Some(self.dialling.next());
+                break;
+            }
             let Some((key, addr)) = self.known.dial(now, &mut self.rng) else { break };
+            if self.bans.is_banned(addr.to_socket()) {
+                self.known.ban(key);
+                continue;
+            }
+            self.dialling.take(now);
             let peer = Peer::new(addr, key, true, self.geometry.piece_count(), &self.config, now);
             let conn = self.conns.insert(peer);
             self.half_open += 1;
@@ -46,7 +66,8 @@ impl<E: Env> Torrent<E> {
     }
 
     pub(crate) fn on_incoming(&mut self, now: Instant, ticket: u32, addr: E::Addr, out: &mut Outbox<E>) {
-        let room = self.running && self.conns.len() < self.config.limits.connections;
+        let welcome = self.running && !self.bans.is_banned(addr.to_socket());
+        let room = welcome && (self.has_room() || self.make_room(now, out));
         let Some(key) = (if room { self.known.incoming(addr) } else { None }) else {
             out.push(Output::Refuse { ticket });
             return;
@@ -58,6 +79,27 @@ impl<E: Env> Torrent<E> {
         if !self.config.handshake {
             self.opened(now, conn, out);
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.conns.len() < self.config.limits.connections
+    }
+
+    /// The table is full: one of the connections that are of no use gives way to a newcomer, whichever it may be, so that many idle
+    /// ones lock nobody out.
+    fn make_room(&mut self, now: Instant, out: &mut Outbox<E>) -> bool {
+        let Some(after) = self.config.timeouts.useless else { return false };
+        let mut useless = Vec::new();
+        for slot in 0..self.conns.slot_count() {
+            if let Some((conn, peer)) = self.conns.at_mut(slot)
+                && peer.is_useless(now, nanos(after))
+            {
+                useless.push(conn);
+            }
+        }
+        let Some(&conn) = self.rng.choose(&useless) else { return false };
+        self.close(now, conn, Some(DisconnectReason::Replaced), out);
+        self.has_room()
     }
 
     pub(crate) fn on_connected(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
@@ -114,12 +156,12 @@ impl<E: Env> Torrent<E> {
         }
         let double =
             self.conns.iter().find(|(other, peer)| *other != conn && peer.peer_id == Some(theirs.peer_id));
-        if let Some((other, other_dialled)) = double.map(|(other, peer)| (other, peer.dialled)) {
-            // Both ends see the same two connections and must keep the same one: that which the smaller id has opened.
-            let keep_ours = self.identity.peer_id < theirs.peer_id;
-            let keep_new = dialled != other_dialled && dialled == keep_ours;
-            let loser = if keep_new { other } else { conn };
-            self.close(now, loser, Some(DisconnectReason::Duplicate), out);
+        if let Some((other, old)) = double {
+            // Who comes again has lost the connection that we have heard nothing on for a while, and will hear nothing more.
+            let stale = old.is_open() && now.nanos_since(old.last_received) >= STALE_AFTER;
+            let keep_new = stale || newer_stays(self.identity.peer_id, theirs.peer_id, dialled, old.dialled);
+            let reason = if stale { DisconnectReason::Replaced } else { DisconnectReason::Duplicate };
+            self.close(now, if keep_new { other } else { conn }, Some(reason), out);
             if !keep_new {
                 return;
             }
@@ -196,10 +238,11 @@ impl<E: Env> Torrent<E> {
         }
         let Some(addr) = self.known.addr(key) else { return };
         self.known.ban(key);
+        self.bans.strike(addr.to_socket());
         out.event(Event::Banned { addr });
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at(slot) else { continue };
-            if peer.key == key {
+            if peer.key == key || self.bans.is_banned(peer.addr.to_socket()) {
                 self.close(now, conn, Some(DisconnectReason::Banned), out);
             }
         }

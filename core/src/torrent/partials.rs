@@ -264,6 +264,24 @@ impl Partials {
         if partial.written as usize == partial.blocks.len() { Landing::Complete } else { Landing::More }
     }
 
+    /// A block did not get to the disk: it is missing again.
+    pub(crate) fn not_written(&mut self, block: BlockRef) -> Landing {
+        let Some(partial) = self.find(block.piece) else { return Landing::More };
+        if partial.draining > 0 {
+            partial.draining -= 1;
+            return if partial.draining == 0 { Landing::Drained } else { Landing::More };
+        }
+        let Some(state @ Block::Here(_)) = partial.blocks.get_mut(block.block as usize) else {
+            return Landing::More;
+        };
+        *state = Block::Missing(0);
+        partial.missing += 1;
+        partial.free += 1;
+        partial.first_free = partial.first_free.min(block.block);
+        self.free += 1;
+        Landing::More
+    }
+
     /// Closes a piece: it is done, or begins anew.
     pub(crate) fn close(&mut self, piece: PieceIndex) -> Option<Partial> {
         let at = self.open.iter().position(|partial| partial.piece == piece)?;

@@ -6,10 +6,11 @@ use crate::bitfield::Bitfield;
 use crate::boundary::Env;
 use crate::config::Config;
 use crate::id::{BlockRef, BlockSpan, PeerId, PieceIndex};
-use crate::time::Instant;
+use crate::time::{Instant, NANOS_PER_SEC};
 use crate::torrent::extended::ExtendedPeer;
 use crate::torrent::known::PeerKey;
 use crate::torrent::pipeline::Pipeline;
+use crate::torrent::queue::RequestQueue;
 use crate::torrent::rate::Rate;
 use crate::torrent::super_seed::Shown;
 
@@ -17,6 +18,9 @@ use crate::torrent::super_seed::Shown;
 const EXPECTED_LIMIT: usize = 256;
 /// A peer that has rejected blocks of so many pieces since the last sweep is not asked for anything before the next.
 const REFUSED_LIMIT: usize = 8;
+
+/// Who has come to us and has not said who it is for so long gives way when the table is full.
+const GREETING_TIME: u64 = 2 * NANOS_PER_SEC;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,14 @@ pub(crate) enum Stage {
 pub(crate) struct Outstanding {
     pub(crate) block: BlockRef,
     pub(crate) asked: Instant,
+}
+
+/// Bytes that are on their way from the disk to a peer.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    span: BlockSpan,
+    /// The peer has taken its request back meanwhile.
+    cancelled: bool,
 }
 
 /// One connection.
@@ -88,8 +100,10 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) am_choking: bool,
     pub(crate) peer_interested: bool,
     /// The peer's requests that wait to be served.
-    pub(crate) queue: VecDeque<BlockSpan>,
-    /// Bytes being read for it.
+    pub(crate) queue: RequestQueue,
+    /// What is being read for it.
+    reads: Vec<Read>,
+    /// Bytes of that.
     pub(crate) reading: u32,
     /// Bytes handed to the network and not yet reported as sent.
     pub(crate) in_flight: u32,
@@ -146,7 +160,8 @@ impl<E: Env> Peer<E> {
             nuisance: 0,
             am_choking: !open_door,
             peer_interested: !config.interest,
-            queue: VecDeque::new(),
+            queue: RequestQueue::default(),
+            reads: Vec::new(),
             reading: 0,
             in_flight: 0,
             in_ring: false,
@@ -213,6 +228,44 @@ impl<E: Env> Peer<E> {
         if self.outstanding.is_empty() {
             self.owing_since = None;
         }
+    }
+
+    /// Has it had nothing for us and wanted nothing of us for so many nanoseconds? Not so while it waits to be served.
+    pub(crate) fn is_useless(&mut self, now: Instant, after: u64) -> bool {
+        let age = now.nanos_since(self.since);
+        match self.stage {
+            Stage::Dialling => false,
+            Stage::Handshaking => !self.dialled && age >= GREETING_TIME,
+            Stage::Open => {
+                let may_ask_since =
+                    self.unchoked_at.map_or(age, |unchoked| now.nanos_since(unchoked).min(age));
+                let waits = self.peer_interested && self.am_choking;
+                let served = !self.queue.is_empty() || self.is_being_served() || self.upload.get(now) > 0;
+                self.useful == 0 && !waits && !served && may_ask_since >= after
+            }
+        }
+    }
+
+    /// Bytes are asked of the disk for it.
+    pub(crate) fn begin_read(&mut self, span: BlockSpan) {
+        self.reading += span.length;
+        self.reads.push(Read { span, cancelled: false });
+    }
+
+    /// The disk has answered. Does the peer still want it? `None`: nothing was asked of the disk.
+    pub(crate) fn end_read(&mut self, span: BlockSpan) -> Option<bool> {
+        let at = self.reads.iter().position(|read| read.span == span)?;
+        self.reading -= span.length;
+        Some(!self.reads.remove(at).cancelled)
+    }
+
+    /// The peer takes a request back that has not been answered: true when there is one.
+    pub(crate) fn cancel(&mut self, span: BlockSpan) -> bool {
+        if self.queue.remove(&span) {
+            return true;
+        }
+        let read = self.reads.iter_mut().find(|read| read.span == span && !read.cancelled);
+        read.map(|read| read.cancelled = true).is_some()
     }
 
     /// Is it being served: are bytes for it between disk and network?

@@ -22,6 +22,10 @@ pub(crate) struct Timers {
     pub(crate) pull: Option<Instant>,
     /// The next broadcast of the inventory.
     pub(crate) broadcast: Option<Instant>,
+    /// The end of the pause after the disk has failed.
+    pub(crate) disk: Option<Instant>,
+    /// When the next connection may be opened, if one waits for that.
+    pub(crate) dial: Option<Instant>,
 }
 
 impl Timers {
@@ -34,7 +38,7 @@ impl Timers {
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        [self.sweep, self.pull, self.broadcast].into_iter().flatten().min()
+        [self.sweep, self.pull, self.broadcast, self.disk, self.dial].into_iter().flatten().min()
     }
 }
 
@@ -57,6 +61,12 @@ impl<E: Env> Torrent<E> {
             && beat(&mut self.timers.broadcast, now, interval)
         {
             self.broadcast_inventory(now, out);
+        }
+        if self.timers.disk.take_if(|due| *due <= now).is_some() {
+            self.probe_disk(now, out);
+        }
+        if self.timers.dial.take_if(|due| *due <= now).is_some() {
+            self.dial(now, out);
         }
         if self.choker.next_round().is_some_and(|round| round <= now) {
             self.choke_round(now, out);

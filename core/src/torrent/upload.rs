@@ -159,10 +159,9 @@ impl<E: Env> Torrent<E> {
             }
             return;
         }
-        if peer.queue.contains(&span) {
+        if !peer.queue.push(span) {
             return;
         }
-        peer.queue.push_back(span);
         self.on_promise_used(now, conn, piece, out);
         self.enlist(conn);
         self.pump(out);
@@ -170,9 +169,7 @@ impl<E: Env> Torrent<E> {
 
     pub(crate) fn on_cancel(&mut self, conn: ConnId, span: BlockSpan, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn) else { return };
-        let Some(at) = peer.queue.iter().position(|&queued| queued == span) else { return };
-        peer.queue.remove(at);
-        if peer.fast {
+        if peer.cancel(span) && peer.fast {
             out.send(conn, Message::RejectRequest(span));
         }
     }
@@ -205,7 +202,7 @@ impl<E: Env> Torrent<E> {
                     break;
                 }
                 peer.queue.pop_front();
-                peer.reading += span.length;
+                peer.begin_read(span);
                 out.push(Output::Disk(DiskOp::Read { conn, span }));
             }
             if !served && peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
@@ -224,14 +221,19 @@ impl<E: Env> Torrent<E> {
         out: &mut Outbox<E>,
     ) {
         let len = data.len();
-        let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.reading > 0) else { return };
-        peer.reading = peer.reading.saturating_sub(len);
+        let span = BlockSpan { index, begin, length: len };
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        let Some(wanted) = peer.end_read(span) else { return };
+        if !wanted {
+            self.after_service(conn, out);
+            return;
+        }
         let allowed = peer.allowed_to_peer.iter().any(|piece| piece.get() == index);
         peer.last_sent = now;
         if peer.am_choking && !allowed {
             // The choke has overtaken the read: never a block while choking.
             if peer.fast {
-                out.send(conn, Message::RejectRequest(BlockSpan { index, begin, length: len }));
+                out.send(conn, Message::RejectRequest(span));
             }
             self.after_service(conn, out);
             return;
@@ -250,9 +252,9 @@ impl<E: Env> Torrent<E> {
         span: BlockSpan,
         out: &mut Outbox<E>,
     ) {
-        let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.reading > 0) else { return };
-        peer.reading = peer.reading.saturating_sub(span.length);
-        if peer.fast {
+        let Some(peer) = self.conns.get_mut(conn) else { return };
+        let Some(wanted) = peer.end_read(span) else { return };
+        if wanted && peer.fast {
             peer.last_sent = now;
             out.send(conn, Message::RejectRequest(span));
         }

@@ -150,7 +150,7 @@ impl<A: Compact> Swarm<A> {
         (key, rng, drawn): (&Key, &mut Rng, &mut Vec<u32>),
         asker: A,
         wanted: Wanted,
-        mut hand_out: impl FnMut(A),
+        mut hand_out: impl FnMut(Packed<A::V4, A::V6>),
     ) {
         let (own_v4, own_v6) = match asker.pack() {
             Packed::V4(addr) => (self.v4.as_ref().and_then(|pool| pool.position(key, addr)), None),
@@ -166,7 +166,7 @@ impl<A: Compact> Swarm<A> {
                 (_, Some(pool)) => Packed::V6(pool.addr(v6_range.position(drawn - v4_range.len()))),
                 (_, None) => unreachable!("what is drawn is in one of the pools"),
             };
-            hand_out(A::unpack(packed));
+            hand_out(packed);
         }
     }
 

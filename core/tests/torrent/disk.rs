@@ -1,11 +1,13 @@
 //! A disk that is slow, full, broken, or answers for those who are gone.
 
-use minibit_core::boundary::{DiskDone, DiskOp};
+use core::time::Duration;
+
+use minibit_core::boundary::{DiskDone, DiskOp, SimAddr};
 use minibit_core::config::{Config, Limits};
 use minibit_core::payload::Virtual;
 use minibit_core::{BlockSpan, Event, Input, Message, Output};
 
-use crate::support::solo::requests;
+use crate::support::solo::{Said, requests};
 use crate::support::{BLOCK, Solo, fixed, geometry, pieces, plain};
 
 /// Asking stops above three blocks that are not written, and goes on at one.
@@ -50,6 +52,64 @@ fn a_full_disk_ends_the_asking_and_not_the_sharing() {
     assert!(unchoked);
     let said = solo.hear(taker, Message::Request(BlockSpan { index: 0, begin: 0, length: BLOCK }));
     assert!(said.iter().any(|output| matches!(output, Output::Send { message: Message::Piece { .. }, .. })));
+}
+
+fn events(said: &Said) -> Vec<&Event<SimAddr>> {
+    said.iter()
+        .filter_map(|output| if let Output::Event(event) = output { Some(event) } else { None })
+        .collect()
+}
+
+/// Every ten seconds one block is tried; when it is written, everything goes on and nothing is lost.
+#[test]
+fn a_full_disk_is_tried_again_with_one_block() {
+    let mut solo = Solo::leecher(fixed(4), geometry(4, 4));
+    let (conn, mut asked) = solo.meet_seed(true);
+    solo.disk.full = true;
+    while let Some(span) = asked.pop() {
+        // What comes is passed on to the disk, and the next block asked for, before the disk has failed.
+        asked.extend(requests(&solo.give(conn, span), conn));
+    }
+    assert!(requests(&solo.wait(Duration::from_secs(9)), conn).is_empty());
+    for _ in 0..3 {
+        asked = requests(&solo.wait(Duration::from_secs(10)), conn);
+        assert_eq!(asked.len(), 1);
+        let said = solo.give(conn, asked[0]);
+        assert!(events(&said).is_empty() && requests(&said, conn).is_empty(), "still full: {said:?}");
+    }
+    solo.disk.full = false;
+    asked = requests(&solo.wait(Duration::from_secs(10)), conn);
+    let said = solo.give(conn, asked[0]);
+    assert_eq!(events(&said), [&Event::DiskRecovered]);
+    asked = requests(&said, conn);
+    assert_eq!(asked.len(), 4);
+    while let Some(span) = asked.pop() {
+        asked.extend(requests(&solo.give(conn, span), conn));
+    }
+    assert!(solo.torrent.is_complete());
+}
+
+/// No peer pays for a disk that cannot be read back.
+#[test]
+fn a_piece_that_cannot_be_hashed_is_fetched_again_and_nobody_is_banned() {
+    let mut solo = Solo::leecher(fixed(2), geometry(1, 2));
+    let (conn, asked) = solo.meet_seed(true);
+    solo.hold_disk = true;
+    for span in asked {
+        solo.give(conn, span);
+    }
+    solo.release();
+    solo.release();
+    let Some(&DiskOp::Verify { piece }) = solo.held.first() else { panic!("{:?}", solo.held) };
+    solo.held.clear();
+    solo.hold_disk = false;
+    let said = solo.input(Input::Disk(DiskDone::VerifyFailed { piece }));
+    assert_eq!(events(&said), [&Event::DiskFailed]);
+    let mut asked = requests(&solo.wait(Duration::from_secs(10)), conn);
+    while let Some(span) = asked.pop() {
+        asked.extend(requests(&solo.give(conn, span), conn));
+    }
+    assert!(solo.torrent.is_complete() && solo.view(conn).is_none(), "two seeders part");
 }
 
 /// What a slow disk answers for a connection that is closed does not reach the next one in its place.

@@ -90,6 +90,29 @@ fn a_second_connection_of_the_same_peer_is_closed() {
     assert!(solo.view(first).is_some());
 }
 
+/// Its end of the first one is dead, and ours does not know it yet.
+#[test]
+fn who_comes_again_after_a_silence_is_let_in() {
+    let mut solo = Solo::leecher(plain(), geometry(3, 2));
+    let first = solo.greet(true);
+    solo.wait(Duration::from_secs(9));
+    let again = |solo: &mut Solo, ticket: u32| {
+        let said = solo.input(Input::Incoming { ticket, addr: SimAddr(70 + ticket) });
+        let conn = accepted(&said).unwrap();
+        (conn, solo.hear(conn, handshake(1, true)))
+    };
+    let (early, said) = again(&mut solo, 1);
+    assert_eq!(closed(&said, early), Some(DisconnectReason::Duplicate));
+    solo.wait(Duration::from_secs(1));
+    let (late, said) = again(&mut solo, 2);
+    assert_eq!(closed(&said, first), Some(DisconnectReason::Replaced));
+    assert_eq!(kinds(&said, late), [MessageKind::Handshake, MessageKind::HaveNone]);
+    solo.wait(Duration::from_mins(1));
+    solo.hear(late, Message::KeepAlive);
+    let (_, said) = again(&mut solo, 3);
+    assert_eq!(closed(&said, late), None, "the one that lives stays");
+}
+
 /// Two members dial each other at the same moment. Each has two connections for a while, and both keep the same one: that of
 /// the smaller id. With and without a difference in when they learn of it.
 #[test]

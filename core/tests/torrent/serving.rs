@@ -348,3 +348,44 @@ fn a_first_seeder_suggests_each_piece_once() {
     promised.sort_unstable();
     assert_eq!(promised, [0, 1, 2, 3]);
 }
+
+/// A block that is being read when its request is taken back is not sent (I6); and its credit comes back.
+#[test]
+fn a_cancel_overtakes_the_disk() {
+    for fast in [true, false] {
+        let mut solo = Solo::seeder(plain(), geometry(4, 4));
+        let (conn, _) = solo.meet_taker(fast);
+        solo.hold_disk = true;
+        for number in 0..3 {
+            solo.hear(conn, Message::Request(block(0, number)));
+        }
+        assert_eq!(reads(&solo, conn), 2, "two blocks of credit");
+        let said = solo.hear(conn, Message::Cancel(block(0, 0)));
+        let answer: &[MessageKind] = if fast { &[MessageKind::RejectRequest] } else { &[] };
+        assert_eq!(kinds(&said, conn), answer);
+        assert!(kinds(&solo.hear(conn, Message::Cancel(block(0, 0))), conn).is_empty(), "there is only one");
+        assert_eq!(served(&solo.release(), conn), 0);
+        assert_eq!(reads(&solo, conn), 2, "the next one is read instead");
+        assert_eq!(served(&solo.release(), conn) + served(&solo.release(), conn), 2);
+    }
+}
+
+/// rtorrent keeps thousands of requests open and understands no reject: on a node all of them wait, and all are served.
+#[test]
+fn thousands_of_requests_wait_and_are_served() {
+    let mut solo = Solo::seeder(plain().for_lan(), geometry(40, 64));
+    solo.hold_disk = true;
+    let (conn, _) = solo.meet_taker(false);
+    let mut got = 0;
+    for number in 0..2_500 {
+        for _ in 0..2 {
+            let said = solo.hear(conn, Message::Request(block(number / 64, number % 64)));
+            assert!(closed(&said, conn).is_none());
+        }
+    }
+    while !solo.held.is_empty() {
+        got += served(&solo.release(), conn);
+    }
+    // Each once, and again the one that was asked for anew while the disk had it.
+    assert_eq!(got, 2_501);
+}

@@ -1,6 +1,7 @@
 //! What the tests have in common: a swarm on a wire, a lone `Torrent`, and the witness that watches both.
 
 mod disk;
+pub(crate) mod lone;
 mod medium;
 pub(crate) mod solo;
 mod swarm;

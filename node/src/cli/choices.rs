@@ -68,7 +68,16 @@ enum Asking {
 impl Choices {
     /// The configuration that these choices make of the profile's.
     pub(crate) fn config(&self) -> Config {
-        let mut config = self.profile.config().for_lan();
+        self.applied(self.profile.config())
+    }
+
+    /// That of a tracker which is a seed itself: some systems have one of its own for it.
+    pub(crate) fn tracker_seed_config(&self) -> Config {
+        self.applied(self.profile.tracker_seed_config().unwrap_or(self.profile.config()))
+    }
+
+    fn applied(&self, base: Config) -> Config {
+        let mut config = base.for_lan();
         set(&mut config.pieces, self.pieces);
         set(&mut config.choking.algorithm, self.choke);
         set(&mut config.choking.slots, self.slots);

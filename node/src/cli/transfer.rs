@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::choices::Choices;
+use super::discovery::Discovery;
 
 /// Files to offer.
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub(crate) struct Seed {
 /// Something to fetch.
 #[derive(Debug, Args)]
 pub(crate) struct Get {
-    /// A torrent file
+    /// A name or a part of it, a torrent file, a magnet link, or an info-hash or its beginning
     pub(crate) what: String,
     /// The directory to put it in
     #[arg(short, long, value_name = "DIR", default_value = ".")]
@@ -60,6 +61,8 @@ pub(crate) struct Network {
     /// The port to listen on [default: the first free one of 6881 to 6889]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) discovery: Discovery,
     /// Send no faster than this per second, such as "5 MiB/s"
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) up: Option<u64>,
@@ -72,6 +75,22 @@ pub(crate) struct Network {
     /// Say more: who connects, and why connections end
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+impl Network {
+    /// A tracker finds nobody: it is found.
+    pub(crate) fn of_tracker(listen: Option<IpAddr>) -> Self {
+        Self {
+            peers: Vec::new(),
+            listen,
+            port: None,
+            discovery: Discovery { tracker: None, interfaces: Vec::new(), no_lan: true },
+            up: None,
+            down: None,
+            quiet: false,
+            verbose: false,
+        }
+    }
 }
 
 fn rate(text: &str) -> Result<u64, String> {

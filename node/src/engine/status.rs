@@ -1,7 +1,9 @@
 //! How a transfer goes, for those who watch it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use minibit_core::MessageKind;
 use minibit_core::torrent::Stats;
 
@@ -27,10 +29,14 @@ pub(crate) struct Status {
 pub(crate) enum Phase {
     #[default]
     Running,
+    /// The metadata has come, and these peers may have the rest (BEP 9).
+    Described { info: Bytes, peers: Vec<SocketAddr> },
     /// Everything is here and verified, under this path.
     Complete(PathBuf),
-    /// The disk does not take or give any more; in words.
-    DiskFailed(String),
+    /// The disk takes nothing any more, in words. What is here is shared, and writing is tried again from time to time.
+    Stalled(String),
+    /// Everything is here, but it cannot get its final name; in words.
+    Failed(String),
 }
 
 /// Messages by kind.

@@ -4,34 +4,43 @@
 //! disk operations and messages are gathered, and leave together when the engine has taken in what was there.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use minibit_core::announce::{AnnounceError, AnnounceRequest};
 use minibit_core::boundary::{DiskDone, DiskOp, Event as CoreEvent, Net};
-use minibit_core::metainfo::Metainfo;
-use minibit_core::torrent::Torrent;
-use minibit_core::{ConnId, InfoHash, Input, Instant, Message, Outbox, Output, wire};
+use minibit_core::{Config, ConnId, InfoHash, Input, Instant, Message, Outbox, Output};
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 use super::dial::dial;
 use super::event::{Arrival, Event, SwarmId};
 use super::link::{Link, Opened, Shared};
+use super::machine::Machine;
 use super::status::{Phase, Status};
-use crate::limits::STATUS_EVERY;
+use crate::announce::Trackers;
+use crate::limits::{FAREWELL, STATUS_EVERY};
+use crate::show;
 use crate::storage::Disk;
 
 /// A torrent in the engine.
 #[derive(Debug)]
 pub(crate) struct Swarm {
     id: SwarmId,
-    metainfo: Arc<Metainfo>,
-    torrent: Torrent<Net>,
+    info_hash: InfoHash,
+    /// For people.
+    name: String,
+    config: Config,
+    machine: Machine,
     outbox: Outbox<Net>,
     /// By the slot of the connection's id.
     links: Vec<Option<(ConnId, State)>>,
-    disk: Arc<Disk>,
+    /// `None` as long as there is nothing to be kept on it.
+    disk: Option<Arc<Disk>>,
     done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
     /// Work for the disk that has not been handed over.
     ops: Vec<DiskOp<Bytes>>,
@@ -41,7 +50,11 @@ pub(crate) struct Swarm {
     followups: VecDeque<Input<Net>>,
     /// Who has connected and waits for the core's answer.
     arriving: Option<Opened>,
+    trackers: Option<Arc<Trackers>>,
+    /// Announces that are under way.
+    announces: JoinSet<()>,
     dial_from: Option<IpAddr>,
+    verbose: bool,
     shared: Shared,
     status: watch::Sender<Status>,
     seen: Status,
@@ -59,30 +72,40 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) id: SwarmId,
-    pub(crate) metainfo: Arc<Metainfo>,
-    pub(crate) torrent: Torrent<Net>,
-    pub(crate) disk: Disk,
+    pub(crate) info_hash: InfoHash,
+    /// For people.
+    pub(crate) name: String,
+    pub(crate) config: Config,
+    pub(crate) machine: Machine,
+    pub(crate) disk: Option<Disk>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
+    pub(crate) trackers: Option<Trackers>,
     pub(crate) dial_from: Option<IpAddr>,
+    pub(crate) verbose: bool,
     pub(crate) shared: Shared,
 }
 
 impl Swarm {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, metainfo, torrent, disk, done, dial_from, shared } = parts;
+        let Parts { id, info_hash, name, config, machine, disk, done, trackers, dial_from, verbose, shared } = parts;
         Self {
             id,
-            metainfo,
-            torrent,
+            info_hash,
+            name: show::harmless(&name),
+            config,
+            machine,
             outbox: Outbox::new(),
             links: Vec::new(),
-            disk: Arc::new(disk),
+            disk: disk.map(Arc::new),
             done,
             ops: Vec::new(),
             unflushed: Vec::new(),
             followups: VecDeque::new(),
             arriving: None,
+            trackers: trackers.map(Arc::new),
+            announces: JoinSet::new(),
             dial_from,
+            verbose,
             shared,
             status: watch::Sender::default(),
             seen: Status::default(),
@@ -90,13 +113,18 @@ impl Swarm {
         }
     }
 
-    pub(crate) fn info_hash(&self) -> InfoHash {
-        self.metainfo.info_hash()
+    pub(crate) const fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
+
+    /// Has it done all that it ever will?
+    pub(crate) fn is_over(&self) -> bool {
+        self.machine.is_over()
     }
 
     /// Do connections of this swarm open without a handshake that would name it?
-    pub(crate) fn is_nameless(&self) -> bool {
-        !self.torrent.config().handshake
+    pub(crate) const fn is_nameless(&self) -> bool {
+        !self.config.handshake
     }
 
     pub(crate) fn status(&self) -> watch::Receiver<Status> {
@@ -108,21 +136,17 @@ impl Swarm {
         &mut self.done
     }
 
-    pub(crate) fn disk(&self) -> &Arc<Disk> {
-        &self.disk
-    }
-
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.torrent.poll_timeout()
+        self.machine.poll_timeout()
     }
 
     /// Takes one input in, and whatever follows from it.
     pub(crate) fn input(&mut self, now: Instant, input: Input<Net>) {
         let mut next = Some(input);
         while let Some(input) = next {
-            self.torrent.handle_input(now, input, &mut self.outbox);
+            self.machine.handle_input(now, input, &mut self.outbox);
             while let Some(output) = self.outbox.pop() {
-                self.act(output);
+                self.act(now, output);
             }
             next = self.followups.pop_front();
         }
@@ -140,6 +164,9 @@ impl Swarm {
     }
 
     pub(crate) fn gone(&mut self, now: Instant, conn: ConnId) {
+        if self.state_mut(conn).is_some() {
+            self.say(&format_args!("{conn:?} is gone"));
+        }
         self.forget(conn);
         self.input(now, Input::Disconnected { conn });
     }
@@ -149,12 +176,13 @@ impl Swarm {
             return;
         }
         let Some(stream) = stream else { return self.gone(now, conn) };
-        let encoding = self.torrent.config().encoding;
+        let encoding = self.config.encoding;
         self.open(conn, Opened { stream, prefix: bytes::BytesMut::new(), encoding, place: None });
         self.input(now, Input::Connected { conn });
     }
 
     pub(crate) fn arrived(&mut self, now: Instant, arrival: Arrival) {
+        self.say(&format_args!("{} has connected", arrival.addr));
         self.arriving = Some(arrival.opened);
         // There is one arrival at a time, and the answer comes at once: one ticket is enough.
         self.input(now, Input::Incoming { ticket: 0, addr: arrival.addr });
@@ -162,8 +190,8 @@ impl Swarm {
 
     /// Everything that is there has been taken in: what was gathered leaves.
     pub(crate) fn flush(&mut self, now: Instant) {
-        if !self.ops.is_empty() {
-            self.disk.submit(std::mem::take(&mut self.ops));
+        if let Some(disk) = self.disk.as_ref().filter(|_| !self.ops.is_empty()) {
+            disk.submit(std::mem::take(&mut self.ops));
         }
         for conn in std::mem::take(&mut self.unflushed) {
             if let Some(State::Open { link, unflushed, .. }) = self.state_mut(conn) {
@@ -184,30 +212,40 @@ impl Swarm {
 
     /// Tells those who watch.
     pub(crate) fn tell(&mut self, now: Instant) {
-        let have = self.torrent.have();
-        let geometry = self.torrent.geometry();
-        self.seen.pieces = have.count();
-        self.seen.left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
-        self.seen.stats = self.torrent.stats();
-        self.seen.peers = self.torrent.connections().filter(|connection| connection.open).count();
+        match &self.machine {
+            Machine::Torrent(torrent) => {
+                let (have, geometry) = (torrent.have(), torrent.geometry());
+                self.seen.pieces = have.count();
+                self.seen.left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
+                self.seen.stats = torrent.stats();
+                self.seen.peers = torrent.connections().filter(|connection| connection.open).count();
+            }
+            Machine::Fetch(fetch) => self.seen.peers = fetch.connection_count() as usize,
+        }
         self.told_at = now;
         self.status.send_replace(self.seen.clone());
     }
 
-    fn act(&mut self, output: Output<Net>) {
+    fn act(&mut self, now: Instant, output: Output<Net>) {
         match output {
             Output::Send { to, message } => self.send(to, message),
             Output::Disk(op) => self.ops.push(op),
-            Output::Connect { conn, addr } => self.connect(conn, addr),
+            Output::Connect { conn, addr } => {
+                self.say(&format_args!("dialling {addr}"));
+                self.connect(conn, addr);
+            }
             Output::Accept { conn, .. } => {
                 if let Some(opened) = self.arriving.take() {
                     self.open(conn, opened);
                 }
             }
             Output::Refuse { .. } => self.arriving = None,
-            Output::Disconnect { conn, .. } => self.forget(conn),
-            Output::Announce(_) => {}
-            Output::Event(event) => self.note(&event),
+            Output::Disconnect { conn, reason } => {
+                self.say(&format_args!("closing {conn:?}: {reason:?}"));
+                self.forget(conn);
+            }
+            Output::Announce(request) => self.announce(*request),
+            Output::Event(event) => self.note(now, &event),
         }
     }
 
@@ -234,31 +272,70 @@ impl Swarm {
     }
 
     fn open(&mut self, conn: ConnId, opened: Opened) {
-        let config = self.torrent.config();
-        let limits = wire::Limits::of(&self.torrent.geometry());
-        let link = Link::start(self.id, conn, opened, config, limits, &self.shared);
+        let limits = self.machine.limits();
+        let link = Link::start(self.id, conn, opened, &self.config, limits, &self.shared);
         self.place(conn, State::Open { link, unflushed: false, has_given: false });
     }
 
-    fn note(&mut self, event: &CoreEvent<SocketAddr>) {
+    fn announce(&mut self, request: AnnounceRequest) {
+        let Some(trackers) = self.trackers.clone() else { return };
+        let (swarm, events, verbose) = (self.id, self.shared.events.clone(), self.verbose);
+        while self.announces.try_join_next().is_some() {}
+        self.announces.spawn(async move {
+            let answer = trackers.announce(request).await.map_err(|failures| {
+                if verbose {
+                    // Who closes standard error does not want to know.
+                    let _ = writeln!(io::stderr(), "no tracker has answered: {failures}");
+                }
+                AnnounceError::from(failures)
+            });
+            // Nobody is left to be told when the engine has ended.
+            let _ = events.send(Event::Announced { swarm, answer: Box::new(answer) }).await;
+        });
+    }
+
+    fn note(&mut self, now: Instant, event: &CoreEvent<SocketAddr>) {
         match event {
             CoreEvent::Completed => self.finish(),
             CoreEvent::DiskFailed => {
-                let why = self.disk.last_error().unwrap_or_else(|| "the disk has failed".into());
-                self.seen.phase = Phase::DiskFailed(why);
-                self.told_at = Instant::ZERO;
+                let why = self.disk.as_ref().and_then(|disk| disk.last_error());
+                let why = why.unwrap_or_else(|| "the disk has failed".into());
+                self.say(&why);
+                self.enter(now, Phase::Stalled(why));
             }
+            CoreEvent::DiskRecovered => {
+                self.say(&"the disk takes data again");
+                self.enter(now, Phase::Running);
+            }
+            CoreEvent::Metadata(info) => {
+                let peers = match &self.machine {
+                    Machine::Fetch(fetch) => fetch.peers(),
+                    Machine::Torrent(_) => Vec::new(),
+                };
+                self.enter(now, Phase::Described { info: (**info).clone(), peers });
+            }
+            CoreEvent::Banned { addr } => self.say(&format_args!("{addr} has sent wrong bytes and is banned")),
+            CoreEvent::PieceFailed { piece } => self.say(&format_args!("piece {} is wrong", piece.get())),
             _ => {}
         }
     }
 
     /// Everything is here: has the disk give it its final name.
     pub(crate) fn finish(&self) {
-        let (swarm, disk, events) = (self.id, Arc::clone(&self.disk), self.shared.events.clone());
+        let Some(disk) = self.disk.clone() else { return };
+        let (swarm, events) = (self.id, self.shared.events.clone());
         tokio::spawn(async move {
             let result = disk.finish().await;
             let _ = events.send(Event::Finished { swarm, result }).await;
         });
+    }
+
+    /// Tells a user who wants to know everything.
+    fn say(&self, what: &dyn fmt::Display) {
+        if self.verbose {
+            // Who closes standard error does not want to know.
+            let _ = writeln!(io::stderr(), "{}: {what}", self.name);
+        }
     }
 
     fn place(&mut self, conn: ConnId, state: State) {
@@ -288,9 +365,18 @@ fn state_mut(links: &mut [Option<(ConnId, State)>], conn: ConnId) -> Option<&mut
 
 impl Swarm {
     pub(crate) async fn close(self) {
-        let Self { disk, .. } = self;
-        if let Some(disk) = Arc::into_inner(disk) {
-            let _ = disk.close().await;
-        }
+        let Self { disk, mut announces, shared, .. } = self;
+        // Nobody takes answers in any more.
+        drop(shared);
+        let farewell = async { while announces.join_next().await.is_some() {} };
+        let close = async {
+            // A task that gives the content its name may still be at it; then the disk closes when that is done.
+            if let Some(disk) = disk.and_then(Arc::into_inner)
+                && let Err(error) = disk.close().await
+            {
+                let _ = writeln!(io::stderr(), "warning: {error}");
+            }
+        };
+        let _ = tokio::join!(timeout(FAREWELL, farewell), close);
     }
 }

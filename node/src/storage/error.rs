@@ -39,6 +39,12 @@ pub(crate) enum StorageError {
         /// What is in the way.
         path: PathBuf,
     },
+    /// Two names of the torrent lead to one file, as `A` and `a` do on some file systems: one would overwrite the other.
+    #[error("{} is another file of the torrent at the same time; the file system takes their names for one", path.display())]
+    Same {
+        /// The second of them.
+        path: PathBuf,
+    },
     /// Another process downloads to this place.
     #[error("{} is in use by another download", path.display())]
     InUse {

@@ -93,21 +93,29 @@ impl Files {
     /// Makes all files with their full lengths. Nothing is allocated by that: a disk that is full shows when it is written to.
     pub(super) fn allocate(&mut self) -> Result<(), StorageError> {
         self.access = Access::Create;
+        let mut seen = BTreeSet::new();
         for (number, slot) in self.layout.kept() {
             let file = self.handle(number)?;
             let metadata = file.metadata().map_err(self.io("look at", number))?;
+            if !seen.insert((metadata.dev(), metadata.ino())) {
+                return Err(StorageError::Same { path: self.path_of(number) });
+            }
             if metadata.len() != slot.len {
                 file.set_len(slot.len).map_err(self.io("resize", number))?;
             }
         }
+        // What disappears from now on is not made again: it would be empty.
+        self.access = Access::Write;
         Ok(())
     }
 
     /// For `map_err`: the system refused something on a file.
     fn io(&self, what: &'static str, number: usize) -> impl FnOnce(io::Error) -> StorageError {
-        let path =
-            self.layout.slots()[number].path.iter().fold(self.path.clone(), |path, name| path.join(name));
-        StorageError::io(what, path)
+        move |source| StorageError::Io { what, path: self.path_of(number), source }
+    }
+
+    fn path_of(&self, number: usize) -> PathBuf {
+        self.layout.slots()[number].path.iter().fold(self.path.clone(), |path, name| path.join(name))
     }
 
     /// An open file. Errors name its whole path.
@@ -145,9 +153,9 @@ impl Files {
             if padding {
                 part.fill(0);
             } else {
-                let read = self.handle(file).and_then(|open| {
-                    open.read_exact_at(part, offset).map_err(|error| self.io("read", file)(error))
-                });
+                let read = self
+                    .handle(file)
+                    .and_then(|open| open.read_exact_at(part, offset).map_err(self.io("read", file)));
                 read.map_err(StorageError::into_io)?;
             }
         }
@@ -187,9 +195,8 @@ impl Files {
     pub(super) fn sync(&self) -> io::Result<()> {
         let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
         for number in dirty {
-            let synced = self
-                .handle(number)
-                .and_then(|file| file.sync_data().map_err(|error| self.io("sync", number)(error)));
+            let synced =
+                self.handle(number).and_then(|file| file.sync_data().map_err(self.io("sync", number)));
             synced.map_err(StorageError::into_io)?;
         }
         Ok(())

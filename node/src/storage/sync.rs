@@ -42,6 +42,8 @@ pub(super) struct Syncer {
     path: PathBuf,
     /// The directory of a download that is not finished, and the partial name.
     download: Option<(Place, String)>,
+    /// A sync has failed. The system does not try again, and the next sync would say that all is well.
+    lost: bool,
 }
 
 impl Syncer {
@@ -51,7 +53,7 @@ impl Syncer {
         path: PathBuf,
         download: Option<(Place, String)>,
     ) -> Self {
-        Self { shared, tasks, path, download }
+        Self { shared, tasks, path, download, lost: false }
     }
 
     /// Works until it is told to close, or the writer is gone.
@@ -95,7 +97,7 @@ impl Syncer {
         }
     }
 
-    fn sync(&self) -> Result<(), StorageError> {
+    fn sync(&mut self) -> Result<(), StorageError> {
         // Before all else: what is written from now on asks for the next sync.
         self.shared.dirty.store(false, Ordering::Relaxed);
         let Some(verified) = self.shared.lock_record().as_ref().map(|record| record.verified().clone())
@@ -103,7 +105,8 @@ impl Syncer {
             return Ok(());
         };
         self.touch();
-        self.shared.files.sync().map_err(|error| self.lost(error))?;
+        let synced = self.shared.files.sync();
+        self.believe(synced)?;
         let recorded = match self.shared.lock_record().as_mut() {
             Some(record) => record.sync(verified.iter()).and_then(|()| record.file()),
             None => return Ok(()),
@@ -113,29 +116,37 @@ impl Syncer {
         recorded.map_err(StorageError::io("record what is written of", &self.path))
     }
 
-    /// The system has given up what it had taken: nothing that was written is certain any more, so nothing is recorded. The core
-    /// is told as of a write.
-    fn lost(&self, error: io::Error) -> StorageError {
-        let error = StorageError::Io { what: "write", path: self.path.clone(), source: error };
+    /// After a failure the system has given up what it had taken: nothing that was written is certain any more, so nothing is
+    /// recorded, the core is told as of a write, and no later sync is believed.
+    fn believe(&mut self, synced: io::Result<()>) -> Result<(), StorageError> {
+        let source = match synced {
+            Err(error) => error,
+            Ok(()) if self.lost => io::Error::other("an earlier sync has failed"),
+            Ok(()) => return Ok(()),
+        };
+        self.lost = true;
+        let error = StorageError::Io { what: "write", path: self.path.clone(), source };
         self.shared.failed(&error);
         if let Some((place, _)) = &self.download {
             // If it cannot be removed either, other checks at the next start have to do.
             let _ = place.remove(&record::name(self.shared.metainfo.info_hash()));
         }
-        let first = self.shared.geometry.pieces().next();
-        let block = first.map(|piece| BlockRef { piece, block: 0 });
-        self.shared.tell(&mut block.into_iter().map(|block| DiskDone::WriteFailed { block }).collect());
-        error
+        let first = self.shared.geometry.pieces().map(|piece| BlockRef { piece, block: 0 }).next();
+        self.shared.tell(&mut first.map(|block| DiskDone::WriteFailed { block }).into_iter().collect());
+        Err(error)
     }
 
     fn finish(&mut self) -> Result<PathBuf, StorageError> {
-        let Some((place, partial)) = &self.download else { return Ok(self.path.clone()) };
-        let verified = self.shared.lock_record().as_ref().map_or(0, |record| record.verified().count());
+        let verified = self.shared.lock_record().as_ref().map(|record| record.verified().count());
+        // Without a record it is finished already.
+        let Some(verified) = verified else { return Ok(self.path.clone()) };
         let missing = self.shared.geometry.piece_count() - verified;
         if missing > 0 {
             return Err(StorageError::Incomplete { missing });
         }
-        self.shared.files.sync_names().map_err(|error| self.lost(error))?;
+        let synced = self.shared.files.sync_names();
+        self.believe(synced)?;
+        let Some((place, partial)) = &self.download else { return Ok(self.path.clone()) };
         let name = self.shared.metainfo.name();
         place.rename(partial, name)?;
         self.path = place.path().join(name);

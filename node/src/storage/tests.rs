@@ -7,7 +7,9 @@ mod places;
 mod resume;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -155,6 +157,31 @@ fn names(dir: &Path) -> Vec<String> {
         fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// A file system of its own, gone when this is dropped.
+struct Mounted(TempDir);
+
+impl Mounted {
+    /// `None`, with the reason told, where we may not mount.
+    fn tmpfs(size: &str) -> Option<Self> {
+        let dir = TempDir::new().unwrap();
+        let options = format!("size={size}");
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path()).output();
+        if mount.is_ok_and(|output| output.status.success()) {
+            return Some(Self(dir));
+        }
+        // Not by `eprintln`, which the test harness keeps to itself.
+        writeln!(std::io::stderr(), "skipped: a tmpfs cannot be mounted here (needs root)").unwrap();
+        None
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
 }
 
 #[test]

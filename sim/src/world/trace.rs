@@ -97,6 +97,7 @@ impl<'a> Trace<'a> {
             Event::Banned { addr } => ("banned", json!({ "number": addr.0 })),
             Event::Completed => ("completed", json!({})),
             Event::DiskFailed => ("disk_failed", json!({})),
+            Event::DiskRecovered => ("disk_recovered", json!({})),
             Event::Picked { piece, holders } => {
                 ("picked", json!({ "index": piece.get(), "holders": holders }))
             }

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use super::{QueryError, parse_announce, parse_scrape};
 use crate::bencode::Item;
 use crate::time::Instant;
-use crate::tracker::{Announcer, Compact as _, Packed, Scrape, Tracker};
+use crate::tracker::{Announcer, Packed, Scrape, Tracker};
 
 /// Answers the query of an announce that came from `from`. Peers of both address families are handed out: who asks over one may
 /// well have the other.
@@ -17,11 +17,10 @@ pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, q
     let addr = SocketAddr::new(from.to_canonical(), query.port);
     let who = Announcer { addr, id: query.peer_id };
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    let scrape =
-        tracker.announce_to(now, query.info_hash, who, &query.request, None, |peer| match peer.pack() {
-            Packed::V4(packed) => v4.extend_from_slice(&packed),
-            Packed::V6(packed) => v6.extend_from_slice(&packed),
-        });
+    let scrape = tracker.announce_to(now, query.info_hash, who, &query.request, None, |peer| match peer {
+        Packed::V4(packed) => v4.extend_from_slice(&packed),
+        Packed::V6(packed) => v6.extend_from_slice(&packed),
+    });
     let scrape = match scrape {
         Ok(scrape) => scrape,
         Err(error) => return failure(&error.to_string()),

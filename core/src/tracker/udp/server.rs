@@ -88,7 +88,7 @@ fn announce(
     reply.extend_from_slice(&[0; 8]);
     let who = Announcer { addr, id: query.peer_id };
     let scrape = tracker
-        .announce_to(now, query.info_hash, who, &request, Some(family), |peer| match peer.pack() {
+        .announce_to(now, query.info_hash, who, &request, Some(family), |peer| match peer {
             Packed::V4(packed) => reply.extend_from_slice(&packed),
             Packed::V6(packed) => reply.extend_from_slice(&packed),
         })

@@ -10,7 +10,8 @@ use minibit_core::payload::Virtual;
 use minibit_core::rng::Purpose;
 use minibit_core::torrent::{ConnectionView, Identity, Particulars, Torrent};
 use minibit_core::{
-    Bitfield, BlockSpan, Command, ConnId, Event, Geometry, Input, Instant, Message, Outbox, Output, Rng, Seed,
+    Bitfield, BlockSpan, Command, ConnId, Event, Geometry, InfoHash, Input, Instant, Message, Outbox, Output,
+    Rng, Seed,
 };
 
 use super::{Disk, SWARM, Witness, peer_id};
@@ -47,7 +48,18 @@ impl Solo {
         have: &Bitfield,
         particulars: Particulars,
     ) -> Self {
-        let identity = Identity { info_hash: SWARM, peer_id: peer_id(0), stream: 0 };
+        Self::of_swarm(SWARM, config, geometry, have, particulars)
+    }
+
+    /// The same in another swarm.
+    pub(crate) fn of_swarm(
+        info_hash: InfoHash,
+        config: Config,
+        geometry: Geometry,
+        have: &Bitfield,
+        particulars: Particulars,
+    ) -> Self {
+        let identity = Identity { info_hash, peer_id: peer_id(0), stream: 0 };
         let seed = Seed::from_number(1);
         let torrent = Torrent::new(config, geometry, identity, have.clone(), Instant::ZERO, seed)
             .with_particulars(particulars);

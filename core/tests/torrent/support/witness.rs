@@ -324,6 +324,9 @@ impl Line {
             Message::Request(span) => self.wanted.push((*span, false)),
             Message::Cancel(span) => {
                 let waiting = take(&mut self.wanted, |(wanted, reading)| wanted == span && !reading);
+                if !self.fast && waiting.is_none() {
+                    take(&mut self.wanted, |(wanted, _)| wanted == span);
+                }
                 if self.fast
                     && let Some(cancelled) = waiting
                 {

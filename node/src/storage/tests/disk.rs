@@ -1,8 +1,6 @@
 //! Operations, and what becomes of them.
 
 use std::fs;
-use std::io::Write as _;
-use std::process::Command;
 
 use bytes::Bytes;
 use minibit_core::boundary::{DiskDone, DiskOp};
@@ -10,7 +8,7 @@ use minibit_core::id::{BlockRef, BlockSpan, ConnId};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{Content, Mode, Running};
+use super::{Content, Mode, Mounted, Running};
 
 /// Files of odd lengths with empty ones between them: most blocks are in several.
 fn scattered() -> Content {
@@ -166,33 +164,9 @@ fn a_broken_disk_is_told_for_each_operation() {
     seed.close();
 }
 
-/// A file system of its own, gone when this is dropped.
-struct Mounted(TempDir);
-
-impl Mounted {
-    /// `None` where we may not mount.
-    fn tmpfs(size: &str) -> Option<Self> {
-        let dir = TempDir::new().unwrap();
-        let options = format!("size={size}");
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path()).output();
-        mount.is_ok_and(|output| output.status.success()).then_some(Self(dir))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_keeps_what_is_there_and_goes_on_when_there_is_room() {
-    let Some(mounted) = Mounted::tmpfs("1m") else {
-        // Not by `eprintln`, which the test harness keeps to itself.
-        writeln!(std::io::stderr(), "skipped: a small tmpfs cannot be mounted here (needs root)").unwrap();
-        return;
-    };
+    let Some(mounted) = Mounted::tmpfs("1m") else { return };
     let dir = mounted.0.path();
     let content = Content::file("movie", 800_000, 64 * 1024);
     fs::write(dir.join("other"), vec![1; 600_000]).unwrap();

@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use minibit_core::boundary::DiskDone;
 use tempfile::TempDir;
 
-use super::{Content, Mode, Running, StorageError, names};
+use super::{Content, Mode, Mounted, Running, StorageError, names, wait};
 
 fn photos() -> Content {
     Content::directory("photos", &[("a/one", 40_000), ("a/two", 40_000), ("b", 40_000)], 16 * 1024)
@@ -92,6 +93,29 @@ fn a_link_that_comes_later_is_not_followed_either() {
     }
 }
 
+/// The system forgets what it could not write, and the next sync succeeds: it must not be believed.
+#[test]
+fn after_a_sync_that_failed_nothing_is_called_complete() {
+    let dir = TempDir::new().unwrap();
+    let files: Vec<_> = (0..40).map(|number| (format!("sub/{number:02}"), 16 * 1024)).collect();
+    let files: Vec<_> = files.iter().map(|(name, len)| (name.as_str(), *len)).collect();
+    let content = Content::directory("photos", &files, 16 * 1024);
+    let mut running = Running::download(&content, dir.path());
+    assert_eq!(running.fetch(&content, content.pieces()), 40);
+    let sub = dir.path().join("photos.part/sub");
+    fs::rename(&sub, dir.path().join("away")).unwrap();
+    let error = running.finish().unwrap_err();
+    assert!(matches!(error, StorageError::Io { what: "write", .. }), "{error}");
+    assert!(matches!(&running.done.try_recv().unwrap()[..], [DiskDone::WriteFailed { .. }]));
+    fs::rename(dir.path().join("away"), &sub).unwrap();
+    running.finish().unwrap_err();
+    assert_eq!(names(dir.path()), ["photos.part"], "no record: all is checked the next time");
+    wait(running.disk.close()).unwrap_err();
+    let again = Running::download(&content, dir.path());
+    assert_eq!((again.have, again.report.trusted, again.report.hashed), (40, 0, 40));
+    again.finish().unwrap();
+}
+
 #[test]
 fn what_is_in_the_way_is_named_and_left_alone() {
     let place = |name: &str, bytes: &[u8]| {
@@ -146,6 +170,22 @@ fn a_file_with_a_second_name_is_not_written_to() {
         assert_eq!(fs::read(dir.path().join(name)).unwrap(), part);
         fs::remove_file(dir.path().join(name)).unwrap();
     }
+}
+
+/// As `A` and `a` are one file where case does not count; here by a mount, since such file systems are rare on Linux.
+#[test]
+fn two_names_of_one_file_are_refused() {
+    let Some(mounted) = Mounted::tmpfs("1m") else { return };
+    let content = Content::directory("photos", &[("A", 40_000), ("a", 40_000)], 16 * 1024);
+    let partial = mounted.0.path().join("photos.part");
+    fs::create_dir(&partial).unwrap();
+    for name in ["A", "a"] {
+        fs::write(partial.join(name), "").unwrap();
+    }
+    let bound = Command::new("mount").arg("--bind").args([partial.join("A"), partial.join("a")]).status();
+    assert!(bound.unwrap().success());
+    let error = refused(&content, mounted.0.path());
+    assert!(matches!(&error, StorageError::Same { path } if *path == partial.join("a")), "{error}");
 }
 
 #[test]

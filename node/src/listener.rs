@@ -21,7 +21,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use super::dial::tune;
 use crate::limits::{
     ACCEPT_PAUSE, BACKLOG, FIRST_BYTES, FIRST_BYTES_TIMEOUT, INCOMING, RESERVED_DESCRIPTORS, WAITING_ROOM,
 };
@@ -63,19 +62,27 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listens on an address, or on all of them, at a port, or at the first free one of 6881 to 6889 or, failing these, at any.
+    /// Listens on an address, or on all of them, at the first free port of 6881 to 6889 or, failing these, at any.
     ///
     /// # Errors
     /// When the system does not allow it.
-    pub(crate) fn bind(address: Option<IpAddr>, port: Option<u16>) -> io::Result<Self> {
-        let socket = match port {
-            Some(port) => listen(address, port)?,
-            None => PORTS
-                .chain([0])
-                .map(|port| listen(address, port))
-                .find(|socket| !matches!(socket, Err(error) if error.kind() == io::ErrorKind::AddrInUse))
-                .expect("any port is free, or there is another error")?,
-        };
+    pub(crate) fn bind_somewhere(address: Option<IpAddr>) -> io::Result<Self> {
+        let in_use = |socket: &io::Result<Socket>| matches!(socket, Err(error) if error.kind() == io::ErrorKind::AddrInUse);
+        let mut tried = PORTS.chain([0]).map(|port| listen(address, port));
+        Self::on(
+            tried.find(|socket| !in_use(socket)).expect("one of them is free, or there is another error")?,
+        )
+    }
+
+    /// Listens on an address, or on all of them, at this port.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub(crate) fn bind(address: Option<IpAddr>, port: u16) -> io::Result<Self> {
+        Self::on(listen(address, port)?)
+    }
+
+    fn on(socket: Socket) -> io::Result<Self> {
         let incoming = incoming_limit();
         Ok(Self {
             socket: TcpListener::from_std(socket.into())?,
@@ -122,7 +129,6 @@ impl Listener {
             let opened = timeout(FIRST_BYTES_TIMEOUT, first_bytes(stream)).await;
             lock(&waiting).leave(number);
             if let Ok(Some((stream, prefix, opening))) = opened {
-                tune(&stream);
                 hand_on(Visitor { stream, prefix, addr, opening, place });
             }
         });
@@ -399,12 +405,12 @@ mod tests {
     #[tokio::test]
     async fn two_nodes_of_one_machine_take_different_ports() {
         let address = Some(Ipv4Addr::LOCALHOST.into());
-        let first = Listener::bind(address, None).unwrap().local_addr().unwrap();
-        let one = Listener::bind(address, None).unwrap();
-        let other = Listener::bind(address, None).unwrap();
+        let first = Listener::bind_somewhere(address).unwrap().local_addr().unwrap();
+        let one = Listener::bind_somewhere(address).unwrap();
+        let other = Listener::bind_somewhere(address).unwrap();
         assert_ne!(one.local_addr().unwrap().port(), other.local_addr().unwrap().port());
         assert!(PORTS.contains(&first.port()) || first.port() > 1024);
-        let taken = Listener::bind(address, Some(one.local_addr().unwrap().port()));
+        let taken = Listener::bind(address, one.local_addr().unwrap().port());
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -1,0 +1,299 @@
+//! A load generator for trackers: announces per second, and what one costs the tracker.
+//!
+//! ```text
+//! node tracker --listen 127.0.0.1:6969 &
+//! cargo run --release -p minibit-node --example tracker_load -- udp 127.0.0.1:6969 --pid $! --seconds 5
+//! ```
+//!
+//! The workload is that of the comparison with other trackers: 16 torrents, a random port with each announce, every fourth one
+//! a seeder's, 50 peers wanted, as many requests under way as the tracker can answer. The generator fills one core; the tracker
+//! needs another one. A tracker that serves named torrents only gets its list by `tracker_load hashes`.
+
+use std::fs;
+use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Parser, Subcommand};
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest};
+use minibit_core::rng::{Purpose, Rng};
+use minibit_core::tracker::http::announce_query;
+use minibit_core::tracker::udp::{UdpRequest, UdpResponse};
+use minibit_core::tracker::{Family, Query};
+use minibit_core::{InfoHash, PeerId, Seed};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+
+/// Datagrams for one system call.
+const BATCH: usize = 64;
+/// HTTP clients at a time.
+const CLIENTS: u32 = 16;
+/// Clock ticks in a second, as /proc counts them on Linux.
+const TICKS: f64 = 100.0;
+
+#[derive(Debug, Parser)]
+#[command(about = "Announce to a tracker as often as it can answer")]
+struct Options {
+    #[command(subcommand)]
+    load: Load,
+}
+
+#[derive(Debug, Subcommand)]
+enum Load {
+    /// UDP (BEP 15)
+    Udp(Target),
+    /// HTTP, a connection for each announce
+    Http(Target),
+    /// HTTP, connections that are kept
+    HttpKeepAlive(Target),
+    /// Print the info-hashes that are announced, one on a line
+    Hashes,
+}
+
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// Where the tracker is
+    addr: SocketAddr,
+    /// The tracker's process, whose CPU time is read
+    #[arg(long)]
+    pid: Option<u32>,
+    /// How long to announce
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Peers wanted in each answer
+    #[arg(long, default_value_t = 50)]
+    numwant: u32,
+    /// Torrents
+    #[arg(long, default_value_t = 16)]
+    torrents: u32,
+    /// Datagrams under way
+    #[arg(long, default_value_t = 256)]
+    window: usize,
+}
+
+fn main() -> Result<()> {
+    match Options::parse().load {
+        Load::Udp(target) => measure(&target, |stop| udp(&target, stop)),
+        Load::Http(target) => measure(&target, |stop| http(&target, false, stop)),
+        Load::HttpKeepAlive(target) => measure(&target, |stop| http(&target, true, stop)),
+        Load::Hashes => {
+            let mut out = io::stdout().lock();
+            (0..16).try_for_each(|number| writeln!(out, "{}", info_hash(number).to_hex()))?;
+            Ok(())
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Copy, Default)]
+struct Answered {
+    announces: u64,
+    bytes: u64,
+}
+
+fn measure(target: &Target, load: impl FnOnce(&AtomicBool) -> Result<Answered>) -> Result<()> {
+    let stop = AtomicBool::new(false);
+    let cpu = || target.pid.map(cpu_seconds).transpose();
+    let (before, began) = (cpu()?, Instant::now());
+    let answered = thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_secs(target.seconds));
+            stop.store(true, Ordering::Relaxed);
+        });
+        load(&stop)
+    })?;
+    let (wall, after) = (began.elapsed().as_secs_f64(), cpu()?);
+    ensure!(answered.announces > 0, "the tracker has answered nothing");
+    #[expect(clippy::cast_precision_loss, reason = "a report")]
+    let (announces, bytes) = (answered.announces as f64, answered.bytes as f64);
+    let mut out = io::stdout().lock();
+    write!(out, "{:>9.0} announces/s, {:.0} bytes each", announces / wall, bytes / announces)?;
+    if let Some((before, after)) = before.zip(after) {
+        let cpu = after - before;
+        let each = cpu / announces * 1e6;
+        write!(
+            out,
+            ", {each:.2} us CPU each ({:.0} per CPU-second), {:.0} % of a core",
+            1e6 / each,
+            cpu / wall * 100.0
+        )?;
+    }
+    if let Some(pid) = target.pid {
+        write!(out, ", {} MiB resident", resident(pid)? >> 20)?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+/// User and system time of a process.
+fn cpu_seconds(pid: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("no such process")?;
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: Option<u64> =
+        (11..=12).map(|field| after_name.split_whitespace().nth(field)?.parse::<u64>().ok()).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a report")]
+    Ok(ticks.context("an unreadable stat")? as f64 / TICKS)
+}
+
+fn resident(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+fn info_hash(number: u32) -> InfoHash {
+    let mut hash = [0x5a; 20];
+    hash[..4].copy_from_slice(&number.to_be_bytes());
+    InfoHash(hash)
+}
+
+fn query(target: &Target, rng: &mut Rng) -> Query {
+    let number = rng.below(target.torrents.into());
+    let port = rng.between(1_024, 65_535);
+    let left = if rng.chance(1, 4) { 0 } else { 1 << 20 };
+    Query {
+        info_hash: info_hash(u32::try_from(number).expect("below a u32")),
+        peer_id: PeerId(*b"-MB0000-load12345678"),
+        port: u16::try_from(port).expect("it is a port"),
+        key: 1,
+        request: AnnounceRequest {
+            event: AnnounceEvent::None,
+            uploaded: 0,
+            downloaded: 0,
+            left,
+            numwant: target.numwant,
+        },
+    }
+}
+
+fn udp(target: &Target, stop: &AtomicBool) -> Result<Answered> {
+    let local: SocketAddr = if target.addr.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" }.parse()?;
+    let socket = UdpSocket::bind(local)?;
+    socket.connect(target.addr)?;
+    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+    let family = if target.addr.is_ipv6() { Family::V6 } else { Family::V4 };
+    socket.send(&UdpRequest::Connect { transaction: 1 }.to_bytes(b""))?;
+    let mut buffer = [0; 2_048];
+    let len = socket.recv(&mut buffer).context("no answer to connect")?;
+    let (_, UdpResponse::Connect { connection }) = UdpResponse::parse(&buffer[..len], family)? else {
+        bail!("no connection id");
+    };
+
+    let mut rng = Seed::from_number(1).stream(Purpose::Test, 0);
+    let mut incoming = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+    let mut outgoing = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+    let mut buffers = vec![[0; 2_048]; BATCH];
+    let request =
+        UdpRequest::Announce { connection, transaction: 7, query: query(target, &mut rng) }.to_bytes(b"");
+    let mut requests = vec![request; BATCH];
+    let mut answered = Answered::default();
+    let mut under_way = 0;
+    while !stop.load(Ordering::Relaxed) {
+        while under_way < target.window {
+            let count = BATCH.min(target.window - under_way);
+            for request in &mut requests[..count] {
+                rewrite(request, target, &mut rng);
+            }
+            let slices: Vec<_> = requests[..count].iter().map(|request| [IoSlice::new(request)]).collect();
+            let nobody = [None; BATCH];
+            sendmmsg(socket.as_raw_fd(), &mut outgoing, &slices, nobody, [], MsgFlags::empty())?;
+            under_way += count;
+        }
+        let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
+        match recvmmsg(socket.as_raw_fd(), &mut incoming, slices.iter_mut(), MsgFlags::MSG_WAITFORONE, None) {
+            Ok(messages) => {
+                for message in messages {
+                    answered.bytes += message.bytes as u64;
+                    answered.announces += u64::from(message.bytes >= 20);
+                    under_way = under_way.saturating_sub(1);
+                }
+            }
+            // What was lost is sent anew.
+            Err(_) => under_way = 0,
+        }
+    }
+    Ok(answered)
+}
+
+/// Another torrent, port and role in a datagram that is there: this costs less than to write one, and the generator must be the faster of the two.
+fn rewrite(request: &mut [u8], target: &Target, rng: &mut Rng) {
+    let drawn = rng.next_u64();
+    let torrent = u32::try_from(drawn >> 32).expect("32 bits") % target.torrents;
+    request[16..36].copy_from_slice(&info_hash(torrent).0);
+    let left = if drawn.is_multiple_of(4) { 0 } else { 1_u64 << 20 };
+    request[64..72].copy_from_slice(&left.to_be_bytes());
+    let [.., high, low] = (drawn >> 2).to_be_bytes();
+    request[96..98].copy_from_slice(&[high | 4, low]);
+}
+
+fn http(target: &Target, keep_alive: bool, stop: &AtomicBool) -> Result<Answered> {
+    let (announces, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+    let client = |number: u32| -> Result<()> {
+        let mut rng = Seed::from_number(2).stream(Purpose::Test, number);
+        let mut stream = None;
+        let mut buffer = vec![0; 16 * 1_024];
+        while !stop.load(Ordering::Relaxed) {
+            let mut request = String::from("GET /announce?");
+            announce_query(&query(target, &mut rng), &mut request);
+            let connection = if keep_alive { "keep-alive" } else { "close" };
+            request.push_str(" HTTP/1.1\r\nHost: tracker\r\nConnection: ");
+            request.push_str(connection);
+            request.push_str("\r\n\r\n");
+            let mut open = stream.take().map_or_else(|| connect(target.addr), Ok)?;
+            open.write_all(request.as_bytes())?;
+            let len = if keep_alive {
+                read_answer(&mut open, &mut buffer)?
+            } else {
+                read_all(&mut open, &mut buffer)?
+            };
+            announces.fetch_add(1, Ordering::Relaxed);
+            bytes.fetch_add(len as u64, Ordering::Relaxed);
+            if keep_alive {
+                stream = Some(open);
+            }
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let client = &client;
+        let clients: Vec<_> = (0..CLIENTS).map(|number| scope.spawn(move || client(number))).collect();
+        clients.into_iter().try_for_each(|client| client.join().expect("a client does not panic"))
+    })?;
+    Ok(Answered { announces: announces.into_inner(), bytes: bytes.into_inner() })
+}
+
+fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn read_all(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<usize> {
+    let mut len = 0;
+    loop {
+        match stream.read(&mut buffer[len..])? {
+            0 => return Ok(len),
+            more => len += more,
+        }
+    }
+}
+
+/// Head and as many bytes of body as it announces.
+fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<usize> {
+    let mut len = 0;
+    loop {
+        let more = stream.read(&mut buffer[len..])?;
+        ensure!(more > 0, "the tracker has closed the connection");
+        len += more;
+        let Some(end) = buffer[..len].windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = str::from_utf8(&buffer[..end])?.to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.context("no content-length")?.trim().parse()?;
+        if len >= end + 4 + length {
+            return Ok(len);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Where to look for names and peers: the flags of all commands that do.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::lan;
+use crate::names::{Sources, TrackerAddress};
+
+/// Whom to ask.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Finding others")]
+pub(crate) struct Discovery {
+    /// The tracker: HOST, HOST:PORT, http://HOST:PORT/announce or udp://HOST:PORT; files are registered and looked up there by
+    /// name, over TCP
+    #[arg(long, value_name = "URL", env = "MINIBIT_TRACKER")]
+    pub(crate) tracker: Option<TrackerAddress>,
+    /// A network interface, by name or address, on which to look for others; may be given again [default: all that can do
+    /// multicast]
+    #[arg(long = "interface", value_name = "NAME|ADDR")]
+    pub(crate) interfaces: Vec<String>,
+    /// Do not look for others on the local network, and do not announce anything there
+    #[arg(long, conflicts_with = "interfaces")]
+    pub(crate) no_lan: bool,
+}
+
+impl Discovery {
+    /// How to speak to the local network, if at all.
+    pub(crate) fn lan(&self) -> Option<lan::Options> {
+        (!self.no_lan).then(|| lan::Options { interfaces: self.interfaces.clone() })
+    }
+
+    /// Whom to ask for a name.
+    pub(crate) fn sources(&self, patience: Duration) -> Sources {
+        Sources { tracker: self.tracker.clone(), lan: self.lan(), patience }
+    }
+}

@@ -1,0 +1,27 @@
+//! `tracker`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::choices::Choices;
+
+/// A tracker for a LAN.
+#[derive(Debug, Args)]
+pub(crate) struct Tracker {
+    /// The address to listen on, as IP:PORT or [IP]:PORT [default: all addresses, port 6969]
+    #[arg(short, long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Speak UDP on the same port; this is the default
+    #[arg(long, overrides_with = "no_udp")]
+    pub(crate) udp: bool,
+    /// Do not speak UDP
+    #[arg(long)]
+    pub(crate) no_udp: bool,
+    /// Seed this as well: a file, a directory, or a torrent file whose content is beside it; may be given again
+    #[arg(long, value_name = "PATH")]
+    pub(crate) seed: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choices: Choices,
+}

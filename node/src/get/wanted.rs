@@ -1,0 +1,133 @@
+//! What the user wants: a torrent file, or something that others know by name or by info-hash.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use minibit_core::InfoHash;
+use minibit_core::magnet::{Magnet, PeerAddress};
+use minibit_core::metainfo::Metainfo;
+use tokio::time::timeout;
+
+use crate::cli::Get;
+use crate::engine::{Phase, Unknown};
+use crate::failure::Failure;
+use crate::names::{self, Choice, Found, Gathered};
+use crate::session::Session;
+use crate::{called_as, search, show};
+
+/// How long answers are waited for when nothing else is said.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Names of peers in a magnet link that are looked up.
+const RESOLVED: usize = 20;
+
+/// What is known of it when the download begins.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) metainfo: Metainfo,
+    /// Who has it, as far as was told.
+    pub(crate) peers: Vec<SocketAddr>,
+    /// Trackers that are not in the metainfo.
+    pub(crate) trackers: Vec<Vec<String>>,
+}
+
+/// Finds out what is meant.
+pub(crate) async fn find(options: &Get, session: &Session) -> Result<Wanted, Failure> {
+    let what = &options.what;
+    let path = Path::new(what);
+    if path.is_file() || path.extension().is_some_and(|extension| extension == "torrent") {
+        return Ok(Wanted { metainfo: read(path)?, peers: Vec::new(), trackers: Vec::new() });
+    }
+    if what.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
+        let magnet = what.parse::<Magnet>().map_err(|error| Failure::usage(error.into()))?;
+        return by_magnet(options, magnet, session).await;
+    }
+    by_name(options, what, session).await
+}
+
+/// Asks peers for the metadata, with nothing but an info-hash to begin with.
+async fn by_magnet(options: &Get, magnet: Magnet, session: &Session) -> Result<Wanted, Failure> {
+    let Magnet { info_hash, name, trackers, peers } = magnet;
+    let mut known = options.network.peers.clone();
+    for PeerAddress { host, port } in peers.into_iter().take(RESOLVED) {
+        // Who cannot be found is not there.
+        known.extend(tokio::net::lookup_host((host, port)).await.into_iter().flatten());
+    }
+    let trackers: Vec<Vec<String>> = trackers.into_iter().map(|tracker| vec![tracker]).collect();
+    let unknown = Unknown {
+        info_hash,
+        name: name.unwrap_or_else(|| info_hash.to_hex()),
+        config: options.choices.config(),
+        peers: known,
+        trackers: trackers.clone(),
+    };
+    let mut status = session.describe(unknown).await?;
+    let described = status.wait_for(|status| matches!(status.phase, Phase::Described { .. }));
+    let phase = match options.timeout {
+        Some(time) => timeout(time, described).await.map_err(|_| nobody_described(info_hash))?,
+        None => described.await,
+    };
+    let phase = phase.context("the engine has crashed")?.phase.clone();
+    let Phase::Described { info, peers } = phase else { return Err(nobody_described(info_hash)) };
+    let metainfo = Metainfo::from_info(&info, info_hash).context("the metadata is not sound")?;
+    // Peers that others have named are not for a private torrent (BEP 27).
+    let peers = if metainfo.is_private() { Vec::new() } else { peers };
+    Ok(Wanted { metainfo, peers, trackers })
+}
+
+fn nobody_described(info_hash: InfoHash) -> Failure {
+    Failure::not_found(anyhow!("nobody has sent the metadata of {} in time", info_hash.to_hex()))
+}
+
+/// Reads a torrent file.
+pub(crate) fn read(file: &Path) -> Result<Metainfo, Failure> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()));
+    let bytes = bytes.map_err(Failure::usage)?;
+    Ok(Metainfo::parse(&bytes).with_context(|| format!("{} is not a sound torrent file", file.display()))?)
+}
+
+async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted, Failure> {
+    let patience = options.timeout.unwrap_or(PATIENCE).min(PATIENCE);
+    let sources = options.network.discovery.sources(patience);
+    let gathered = names::find(text, &sources).await.map_err(|error| Failure::usage(error.into()))?;
+    let Gathered { found, tracker_error, lan_error, .. } = gathered;
+    let problems = [tracker_error.map(|error| error.to_string()), lan_error.map(|error| error.to_string())];
+    match names::choose(text, found).map_err(|error| Failure::usage(error.into()))? {
+        Choice::One(found) => described(options, *found, session, patience).await,
+        Choice::Several(several) => Err(ambiguous(text, &several)?),
+        Choice::Nothing => {
+            let problems: Vec<_> = problems.into_iter().flatten().map(|text| show::harmless(&text)).collect();
+            let nobody = format!("nobody has {:?}", show::harmless(text));
+            let error = anyhow!("{}", [&[nobody], &problems[..]].concat().join("; "));
+            let hint = format!("{} list shows what there is; --tracker URL asks a tracker, too", called_as());
+            Err(Failure::not_found(error).hint(hint))
+        }
+    }
+}
+
+async fn described(
+    options: &Get,
+    found: Found,
+    session: &Session,
+    patience: Duration,
+) -> Result<Wanted, Failure> {
+    let peers = names::peers(&found, session.port, patience);
+    let (metainfo, peers) = tokio::join!(names::metainfo(&found, patience), peers);
+    if let Some(metainfo) = metainfo {
+        return Ok(Wanted { metainfo, peers, trackers: Vec::new() });
+    }
+    // Who lists it has no metainfo; the peers do.
+    let to_address = |addr: SocketAddr| PeerAddress { host: addr.ip().to_string(), port: addr.port() };
+    let peers = peers.into_iter().map(to_address).collect();
+    let magnet = Magnet { info_hash: found.info_hash, name: Some(found.name), trackers: Vec::new(), peers };
+    by_magnet(options, magnet, session).await
+}
+
+/// Shows what it could be.
+fn ambiguous(text: &str, several: &[Found]) -> Result<Failure, Failure> {
+    write!(io::stderr(), "{}", search::render(several))?;
+    let error = anyhow!("{:?} is {} of these", show::harmless(text), several.len());
+    Ok(Failure::not_found(error).hint("give the whole name, or the info-hash or its beginning"))
+}

@@ -1,0 +1,138 @@
+//! What is known of swarms and files: a tracker's registry, or a plain node's of what it gives itself.
+//!
+//! The rules are the core's. This adds the time, and is shared by all that is asked: HTTP, UDP, and JSON commands. Nobody holds
+//! the lock while waiting for anything.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest};
+use minibit_core::catalogue::{Catalogue, CatalogueConfig, CatalogueError, Description};
+use minibit_core::metainfo::Metainfo;
+use minibit_core::tracker::directory::{Directory, Ends};
+use minibit_core::tracker::json::{Answer, Command};
+use minibit_core::tracker::{Announcer, Tracker, TrackerConfig};
+use minibit_core::{InfoHash, Instant, PeerId, Seed};
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::limits::LARGE_FRAMES;
+
+/// The registry as all connections share it. It is locked for one request, or for one batch of datagrams.
+pub(crate) type Shared = Arc<Mutex<Registry>>;
+
+/// Swarms and files.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    /// Who is in which swarm.
+    pub(crate) tracker: Tracker<SocketAddr>,
+    /// What the swarms' files are called.
+    pub(crate) catalogue: Catalogue<SocketAddr>,
+    open: bool,
+    clock: Clock,
+    large: Arc<Semaphore>,
+}
+
+impl Registry {
+    /// A tracker's: others register.
+    pub(crate) fn of_tracker(config: TrackerConfig, clock: Clock, seed: Seed) -> Self {
+        Self::new(config, CatalogueConfig::default(), clock, seed, true)
+    }
+
+    /// A plain node's: it has what the node gives itself, for as long as it gives it.
+    pub(crate) fn of_node(clock: Clock, seed: Seed) -> Self {
+        let tracker = TrackerConfig { timeout: Duration::MAX, ..TrackerConfig::default() };
+        let catalogue = CatalogueConfig { timeout: Duration::MAX, ..CatalogueConfig::default() };
+        Self::new(tracker, catalogue, clock, seed, false)
+    }
+
+    fn new(tracker: TrackerConfig, catalogue: CatalogueConfig, clock: Clock, seed: Seed, open: bool) -> Self {
+        Self {
+            tracker: Tracker::new(tracker, seed),
+            catalogue: Catalogue::new(catalogue),
+            open,
+            clock,
+            large: Arc::new(Semaphore::new(LARGE_FRAMES)),
+        }
+    }
+
+    /// For all connections.
+    pub(crate) fn shared(self) -> Shared {
+        Arc::new(Mutex::new(self))
+    }
+
+    /// Others may register.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Places for commands and answers that are long.
+    pub(crate) fn large_frames(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.large)
+    }
+
+    /// Does what is asked by somebody at `peer`, who reached us at `local`.
+    pub(crate) fn handle(&mut self, peer: IpAddr, local: IpAddr, command: Command) -> Answer {
+        let now = self.clock.now();
+        let Self { tracker, catalogue, open, .. } = self;
+        Directory { tracker, catalogue, open: *open }.handle(now, Ends { peer, local }, command)
+    }
+
+    /// A plain node gives this torrent, or as much as it has of it: `left` is in bytes. Private torrents are not for those
+    /// who ask around (BEP 27), and are left out. To be called again when `left` reaches 0.
+    ///
+    /// # Errors
+    /// When the registry is full, or the metainfo too long.
+    pub(crate) fn give(
+        &mut self,
+        metainfo: &Metainfo,
+        (port, id): (u16, PeerId),
+        left: u64,
+    ) -> Result<(), CatalogueError> {
+        if metainfo.is_private() {
+            return Ok(());
+        }
+        let (now, addr) = (self.clock.now(), our_own(port));
+        let description = Description::of(metainfo, metainfo.to_bytes().into());
+        self.catalogue.publish(now, description, addr, left == 0)?;
+        // A full registry of swarms would have a full catalogue beside it.
+        let _registered =
+            self.tracker.announce(now, metainfo.info_hash(), Announcer { addr, id }, &request(left, false));
+        Ok(())
+    }
+
+    /// A plain node gives this torrent no more.
+    pub(crate) fn withdraw(&mut self, info_hash: InfoHash, (port, id): (u16, PeerId)) {
+        let (now, addr) = (self.clock.now(), our_own(port));
+        self.catalogue.unregister(info_hash, addr);
+        let _gone = self.tracker.announce(now, info_hash, Announcer { addr, id }, &request(0, true));
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.tracker.poll_timeout().into_iter().chain(self.catalogue.poll_timeout()).min()
+    }
+
+    /// Forgets who fell silent.
+    pub(crate) fn handle_timeout(&mut self) {
+        let now = self.clock.now();
+        self.tracker.handle_timeout(now);
+        self.catalogue.handle_timeout(now);
+    }
+}
+
+/// Ourselves, whoever asks: they are told the address that they have reached.
+fn our_own(port: u16) -> SocketAddr {
+    SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port)
+}
+
+fn request(left: u64, stopped: bool) -> AnnounceRequest {
+    let event = if stopped { AnnounceEvent::Stopped } else { AnnounceEvent::None };
+    AnnounceRequest { event, uploaded: 0, downloaded: 0, left, numwant: 0 }
+}
+
+/// The registry. A panic of another task has left it whole: it is changed by the core alone, between two awaits.
+pub(crate) fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
+    registry.lock().unwrap_or_else(PoisonError::into_inner)
+}

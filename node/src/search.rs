@@ -1,0 +1,89 @@
+//! `node search` and `node list`: what there is to get.
+
+mod table;
+
+use std::io::{self, Write as _};
+
+use anyhow::anyhow;
+use owo_colors::OwoColorize as _;
+use serde_json::json;
+
+use crate::cli::{List, Look, Search};
+use crate::failure::Failure;
+use crate::names::{self, Found, Gathered};
+use crate::{called_as, session, show};
+
+pub(crate) use table::render;
+
+/// What `--json` prints is of this version.
+const SCHEMA: u32 = 1;
+
+/// `node search`.
+pub(crate) fn search(options: &Search) -> Result<(), Failure> {
+    let Search { text, look } = options;
+    let sources = look.discovery.sources(look.timeout);
+    let gathered = session::run(async {
+        names::search(text, &sources).await.map_err(|error| Failure::usage(error.into()))
+    })?;
+    let nothing = format!("nobody has a file with {:?} in its name", show::harmless(text));
+    print(gathered, look, &nothing)
+}
+
+/// `node list`.
+pub(crate) fn list(options: &List) -> Result<(), Failure> {
+    let look = &options.look;
+    let gathered = session::run(async { Ok(names::list(&look.discovery.sources(look.timeout)).await) })?;
+    print(gathered, look, "nobody has anything to give")
+}
+
+fn print(gathered: Gathered, look: &Look, nothing: &str) -> Result<(), Failure> {
+    let Gathered { found, tracker_error, lan_error, more } = gathered;
+    let mut problems = Vec::new();
+    if let (Some(error), Some(tracker)) = (&tracker_error, &look.discovery.tracker) {
+        problems
+            .push(format!("the tracker {tracker} did not answer: {}", show::harmless(&error.to_string())));
+    }
+    if let Some(error) = &lan_error {
+        problems.push(format!("the local network cannot be searched: {error}"));
+    }
+    if found.is_empty() {
+        let failure =
+            Failure::not_found(anyhow!("{}", [&[nothing.to_owned()], &problems[..]].concat().join("; ")));
+        let hint = if look.discovery.tracker.is_none() {
+            format!("on the other machine: {} seed FILE; or name a tracker with --tracker", called_as())
+        } else {
+            format!("on the other machine: {} seed FILE", called_as())
+        };
+        return Err(failure.hint(hint));
+    }
+    for problem in problems {
+        writeln!(io::stderr(), "warning: {problem}")?;
+    }
+    if look.json {
+        writeln!(io::stdout(), "{}", machine(&found, more))?;
+        return Ok(());
+    }
+    write!(anstream::stdout(), "{}", render(&found))?;
+    if more {
+        writeln!(anstream::stderr(), "{}", "there are more; search for a part of the name".dimmed())?;
+    }
+    Ok(())
+}
+
+fn machine(found: &[Found], more: bool) -> serde_json::Value {
+    let files: Vec<_> = found
+        .iter()
+        .map(|found| {
+            json!({
+                "info_hash": found.info_hash.to_hex(),
+                "name": found.name,
+                "size": found.size,
+                "files": found.files,
+                "seeders": found.seeders,
+                "leechers": found.leechers,
+                "age": found.age.as_secs(),
+            })
+        })
+        .collect();
+    json!({ "schema": SCHEMA, "files": files, "more": more })
+}

@@ -1,0 +1,164 @@
+//! `node tracker`: one registry of swarms behind one port number.
+//!
+//! Over TCP it speaks HTTP: `/announce` and `/scrape` for clients, `/` for people, `/status.json` and `/metrics` for programs. Over UDP it
+//! speaks BEP 15, on a thread of its own that moves many datagrams with each system call. Everything that decides is in
+//! [`minibit_core::tracker`]; here bytes are moved, connections are bounded, and a timer forgets who fell silent.
+
+mod http;
+mod page;
+mod prefixed;
+mod status;
+#[cfg(test)]
+mod tests;
+mod udp;
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use minibit_core::Seed;
+use minibit_core::tracker::TrackerConfig;
+use tokio::time::{sleep, sleep_until};
+
+use crate::cli::{self, Network};
+use crate::clock::Clock;
+use crate::engine::{NewTorrent, random};
+use crate::failure::Failure;
+use crate::listener::Listener;
+use crate::registry::{Registry, Shared, lock};
+use crate::session::{self, Publicity, Session};
+use crate::storage::Mode;
+use crate::{called_as, get, seed, show};
+
+pub(crate) use http::{Server, serve_http};
+pub(crate) use udp::UdpServer;
+
+/// What was asked of a tracker over one protocol.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    announces: AtomicU64,
+    scrapes: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Counters {
+    /// Adds announces, scrapes and refusals.
+    fn add(&self, announces: u64, scrapes: u64, refused: u64) {
+        self.announces.fetch_add(announces, Ordering::Relaxed);
+        self.scrapes.fetch_add(scrapes, Ordering::Relaxed);
+        self.refused.fetch_add(refused, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> [u64; 3] {
+        [&self.announces, &self.scrapes, &self.refused].map(|counter| counter.load(Ordering::Relaxed))
+    }
+}
+
+/// The counters of both protocols.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) http: Counters,
+    pub(crate) udp: Counters,
+}
+
+/// The port of trackers, by custom.
+const PORT: u16 = 6969;
+/// What the tracker gives itself is announced to itself as often: well before it would be forgotten.
+const GIVE_AGAIN: Duration = Duration::from_mins(10);
+
+/// Runs until it is interrupted.
+pub(crate) fn run(options: &cli::Tracker) -> Result<(), Failure> {
+    session::run(serve(options))
+}
+
+async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
+    let clock = Clock::start();
+    let seed = Seed::from_bytes(random()?);
+    let registry = Registry::of_tracker(TrackerConfig::default(), clock, seed).shared();
+    let tally = Arc::new(Tally::default());
+    let (ip, port) = options.listen.map_or((None, PORT), |addr| (Some(addr.ip()), addr.port()));
+    let listener = Listener::bind(ip, port).with_context(|| format!("cannot listen on port {port}"))?;
+    let addr = listener.local_addr()?;
+    let _udp = if options.no_udp {
+        None
+    } else {
+        let started = UdpServer::start(addr, random()?, clock, Arc::clone(&registry), Arc::clone(&tally));
+        Some(started.with_context(|| format!("cannot listen on UDP port {}", addr.port()))?)
+    };
+    let pages = Server::new(clock, Arc::clone(&registry), tally, http::room());
+    let mut session =
+        Session::over(listener, clock, Arc::clone(&registry), Some(pages), &Network::of_tracker(ip))?;
+    let mut interrupt = session.interrupt.clone();
+    hello(addr, !options.no_udp)?;
+    let ended = tokio::select! {
+        ended = give(options, &mut session) => ended,
+        () = expire(&registry, clock) => Ok(()),
+        () = interrupt.asked() => Ok(()),
+    };
+    session.stop().await;
+    ended
+}
+
+/// Seeds what the user wants the tracker to seed, for ever.
+async fn give(options: &cli::Tracker, session: &mut Session) -> Result<(), Failure> {
+    let config = options.choices.tracker_seed_config();
+    let mut given = Vec::new();
+    for path in &options.seed {
+        let (metainfo, content) = seed::prepare(path).await?;
+        let opened = get::open(Arc::clone(&metainfo), content, Mode::Seed, false).await?;
+        let left = session::missing(&metainfo, &opened.have);
+        let torrent = NewTorrent {
+            metainfo: Arc::clone(&metainfo),
+            config,
+            storage: opened.storage,
+            have: opened.have,
+            peers: Vec::new(),
+            trackers: Vec::new(),
+        };
+        session.join(torrent, Publicity::Swarm).await?;
+        writeln!(io::stderr(), "seeding {}", show::harmless(metainfo.name()))?;
+        given.push((metainfo, left));
+    }
+    loop {
+        sleep(GIVE_AGAIN).await;
+        for (metainfo, left) in &given {
+            session.give(metainfo, *left, Publicity::Swarm);
+        }
+    }
+}
+
+/// Forgets who fell silent, when it is time to.
+async fn expire(registry: &Shared, clock: Clock) {
+    loop {
+        let due = {
+            let mut registry = lock(registry);
+            registry.handle_timeout();
+            registry.poll_timeout()
+        };
+        match due.and_then(|due| clock.system(due)) {
+            Some(due) => sleep_until(due.into()).await,
+            // Nobody is there; the first one who comes is not forgotten sooner than a minute later.
+            None => sleep(Duration::from_mins(1)).await,
+        }
+    }
+}
+
+/// Says where the tracker is, and how others use it.
+fn hello(addr: SocketAddr, udp: bool) -> io::Result<()> {
+    let port = addr.port();
+    let host =
+        if addr.ip().is_unspecified() { "HOST".into() } else { SocketAddr::new(addr.ip(), 0).to_string() };
+    let host = host.trim_end_matches(":0");
+    let mut out = io::stderr().lock();
+    writeln!(out, "listening on {addr}, TCP{}", if udp { " and UDP" } else { "" })?;
+    writeln!(
+        out,
+        "trackers to name in torrent files: http://{host}:{port}/announce{}",
+        if udp { format!(" or udp://{host}:{port}") } else { String::new() }
+    )?;
+    writeln!(out, "status: http://{host}:{port}/")?;
+    writeln!(out, "on another machine: {} seed PATH --tracker http://{host}:{port}/announce", called_as())
+}
