@@ -33,7 +33,7 @@ async fn seed(options: &Seed) -> Result<(), Failure> {
 /// Offers everything and then waits for ever.
 async fn offer_all(options: &Seed, session: &mut Session) -> Result<(), Failure> {
     for path in &options.paths {
-        let (metainfo, content) = prepare(path).await?;
+        let (metainfo, content) = prepare(path, options.dir.as_deref()).await?;
         offer(options, session, metainfo, content).await?;
     }
     if !options.network.quiet {
@@ -43,17 +43,19 @@ async fn offer_all(options: &Seed, session: &mut Session) -> Result<(), Failure>
 }
 
 /// What is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
-pub(crate) async fn prepare(path: &Path) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
-    let path = path.to_owned();
-    tokio::task::spawn_blocking(move || what_is(&path)).await.context("hashing has crashed")?
+pub(crate) async fn prepare(path: &Path, dir: Option<&Path>) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
+    let (path, dir) = (path.to_owned(), dir.map(Path::to_owned));
+    tokio::task::spawn_blocking(move || what_is(&path, dir.as_deref())).await.context("hashing has crashed")?
 }
 
-/// The metainfo of a file or directory, or of what a torrent file in the current directory describes; and where its content is.
-fn what_is(path: &Path) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
+/// The metainfo of a file or directory, or of what a torrent file describes; and where its content is: in `dir`, or else beside
+/// the torrent file.
+fn what_is(path: &Path, dir: Option<&Path>) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
     if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
         let metainfo = get::wanted::read(path)?;
-        let beside = path.parent().unwrap_or(Path::new("")).join(metainfo.name());
-        return Ok((Arc::new(metainfo), beside));
+        let dir = dir.or(path.parent()).unwrap_or(Path::new(""));
+        let content = dir.join(metainfo.name());
+        return Ok((Arc::new(metainfo), content));
     }
     Ok((Arc::new(create::metainfo_of(path)?), path.into()))
 }

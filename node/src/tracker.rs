@@ -107,7 +107,7 @@ async fn give(options: &cli::Tracker, session: &mut Session) -> Result<(), Failu
     let config = options.choices.tracker_seed_config();
     let mut given = Vec::new();
     for path in &options.seed {
-        let (metainfo, content) = seed::prepare(path).await?;
+        let (metainfo, content) = seed::prepare(path, None).await?;
         let opened = get::open(Arc::clone(&metainfo), content, Mode::Seed, false).await?;
         let left = session::missing(&metainfo, &opened.have);
         let torrent = NewTorrent {

@@ -13,9 +13,12 @@ use super::discovery::Discovery;
 /// Files to offer.
 #[derive(Debug, Args)]
 pub(crate) struct Seed {
-    /// Files or directories to offer, or torrent files whose content is in the current directory
+    /// Files or directories to offer, or torrent files
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
+    /// Where the content of torrent files is [default: beside each of them]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: Network,
     #[command(flatten)]
