@@ -363,11 +363,8 @@ impl Engine {
         }
         let identity = Identity { info_hash, peer_id: self.peer_id, stream: 0 };
         let trackers = self.trackers(info_hash, trackers)?;
-        let particulars = Particulars {
-            port: Some(self.options.port),
-            client: CLIENT.into(),
-            ..Particulars::default()
-        };
+        let particulars =
+            Particulars { port: Some(self.options.port), client: CLIENT.into(), ..Particulars::default() };
         let seed = Seed::from_bytes(random()?);
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),

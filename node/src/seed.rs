@@ -45,7 +45,9 @@ async fn offer_all(options: &Seed, session: &mut Session) -> Result<(), Failure>
 /// What is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
 pub(crate) async fn prepare(path: &Path, dir: Option<&Path>) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
     let (path, dir) = (path.to_owned(), dir.map(Path::to_owned));
-    tokio::task::spawn_blocking(move || what_is(&path, dir.as_deref())).await.context("hashing has crashed")?
+    tokio::task::spawn_blocking(move || what_is(&path, dir.as_deref()))
+        .await
+        .context("hashing has crashed")?
 }
 
 /// The metainfo of a file or directory, or of what a torrent file describes; and where its content is: in `dir`, or else beside

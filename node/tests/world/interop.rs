@@ -87,6 +87,7 @@ impl Exchange {
                 let mut leecher = Running::start(ours.args(["--listen", OURS, "--no-lan"]));
                 assert!(leecher.wait(PATIENCE).success(), "our leecher ended badly");
                 assert!(content::equal(&shared.content, &copy.join(shared.name)), "other bytes arrived");
+                assert!(self.content == Content::OneFile || copy.join(shared.name).join("b/empty").is_file());
             }
             Seeder::Ours => {
                 ours.arg("seed").arg(&shared.torrent).arg("--dir").arg(origin);

@@ -24,11 +24,17 @@ pub(crate) fn write(path: &Path, content: &[u8]) {
     fs::write(path, content).unwrap();
 }
 
-/// Is there at `copy` what is at `origin`: a file of the same bytes, or a directory of the same files?
+/// Is there at `copy` what is at `origin`: a file of the same bytes, or a directory of the same files? Of a directory files
+/// without content may be missing: Transmission does not make them.
 pub(crate) fn equal(origin: &Path, copy: &Path) -> bool {
     if origin.is_dir() {
-        let mut entries = fs::read_dir(origin).unwrap().map(|entry| entry.unwrap().file_name());
-        return copy.is_dir() && entries.all(|name| equal(&origin.join(&name), &copy.join(&name)));
+        let mut names = fs::read_dir(origin).unwrap().map(|entry| entry.unwrap().file_name());
+        let nothing = |path: &Path| path.is_file() && fs::metadata(path).unwrap().len() == 0;
+        return copy.is_dir()
+            && names.all(|name| {
+                let (origin, copy) = (origin.join(&name), copy.join(&name));
+                nothing(&origin) && !copy.exists() || equal(&origin, &copy)
+            });
     }
     let len = |path: &Path| fs::metadata(path).map(|metadata| metadata.len());
     len(copy).is_ok_and(|found| found == len(origin).unwrap())
