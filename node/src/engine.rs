@@ -263,7 +263,7 @@ impl Engine {
         match event {
             Event::Messages { swarm, conn, messages } => self.swarms[swarm].messages(now, conn, messages),
             Event::Sent { swarm, conn, bytes } => {
-                self.swarms[swarm].input(now, Input::Sent { to: conn, bytes })
+                self.swarms[swarm].input(now, Input::Sent { to: conn, bytes });
             }
             Event::Gone { swarm, conn } => self.swarms[swarm].gone(now, conn),
             Event::Dialled { swarm, conn, stream } => self.swarms[swarm].dialled(now, conn, stream),
@@ -363,11 +363,8 @@ impl Engine {
         }
         let identity = Identity { info_hash, peer_id: self.peer_id, stream: 0 };
         let trackers = self.trackers(info_hash, trackers)?;
-        let particulars = Particulars {
-            port: Some(self.options.port),
-            client: CLIENT.into(),
-            ..Particulars::default()
-        };
+        let particulars =
+            Particulars { port: Some(self.options.port), client: CLIENT.into(), ..Particulars::default() };
         let seed = Seed::from_bytes(random()?);
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),

@@ -43,7 +43,6 @@ pub(crate) struct Lan {
 #[derive(Debug)]
 enum Order {
     Join(InfoHash),
-    Leave(InfoHash),
     Ask,
 }
 
@@ -84,11 +83,6 @@ impl Lan {
     /// [`CATALOGUE`](minibit_core::lsd::CATALOGUE) as well.
     pub(crate) fn join(&self, info_hash: InfoHash) {
         self.order(Order::Join(info_hash));
-    }
-
-    /// Announces a swarm no more.
-    pub(crate) fn leave(&self, info_hash: InfoHash) {
-        self.order(Order::Leave(info_hash));
     }
 
     /// Asks who has files to give. They come as peers of [`CATALOGUE`](minibit_core::lsd::CATALOGUE), and are asked what it is
@@ -149,7 +143,6 @@ impl Task {
         let now = self.clock.now();
         match *order {
             Order::Join(info_hash) => self.lsd.join(now, info_hash),
-            Order::Leave(info_hash) => self.lsd.leave(info_hash),
             Order::Ask => self.lsd.ask(now),
         }
     }

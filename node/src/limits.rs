@@ -107,8 +107,6 @@ pub(crate) const HTTP_LIFETIME: Duration = Duration::from_mins(10);
 pub(crate) const HTTP_CONNECTIONS: usize = 512;
 /// Descriptors that are kept for everything else, when few are allowed.
 pub(crate) const HTTP_RESERVED_DESCRIPTORS: usize = 32;
-/// A connection is accepted again after so long, when there are no descriptors for it.
-pub(crate) const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Swarms on the status page, and in `/status.json`: those with most peers.
 pub(crate) const STATUS_SWARMS: usize = 200;
 /// The status is counted at most so often, whoever asks: counting takes time in proportion to the swarms.

@@ -87,7 +87,8 @@ pub(crate) struct Parts {
 
 impl Swarm {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, info_hash, name, config, machine, disk, done, trackers, dial_from, verbose, shared } = parts;
+        let Parts { id, info_hash, name, config, machine, disk, done, trackers, dial_from, verbose, shared } =
+            parts;
         Self {
             id,
             info_hash,
@@ -314,7 +315,9 @@ impl Swarm {
                 };
                 self.enter(now, Phase::Described { info: (**info).clone(), peers });
             }
-            CoreEvent::Banned { addr } => self.say(&format_args!("{addr} has sent wrong bytes and is banned")),
+            CoreEvent::Banned { addr } => {
+                self.say(&format_args!("{addr} has sent wrong bytes and is banned"))
+            }
             CoreEvent::PieceFailed { piece } => self.say(&format_args!("piece {} is wrong", piece.get())),
             _ => {}
         }
