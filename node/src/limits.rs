@@ -36,7 +36,7 @@ pub(crate) const STATUS_EVERY: Duration = Duration::from_millis(100);
 /// day should end.
 pub(crate) const FAREWELL: Duration = Duration::from_millis(1_500);
 /// The engine looks around at least so often, even when nothing is due: a timer that is set far ahead proves nothing.
-pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 // The listener.
 

@@ -316,7 +316,7 @@ impl Swarm {
                 self.enter(now, Phase::Described { info: (**info).clone(), peers });
             }
             CoreEvent::Banned { addr } => {
-                self.say(&format_args!("{addr} has sent wrong bytes and is banned"))
+                self.say(&format_args!("{addr} has sent wrong bytes and is banned"));
             }
             CoreEvent::PieceFailed { piece } => self.say(&format_args!("piece {} is wrong", piece.get())),
             _ => {}

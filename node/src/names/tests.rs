@@ -12,6 +12,8 @@ use minibit_core::{InfoHash, PeerId, Seed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::connection::AskError;
+use super::gather::Origin;
 use super::*;
 use crate::clock::Clock;
 use crate::registry::{Registry, lock};

@@ -98,7 +98,7 @@ fn an_interrupted_download_goes_on_where_it_was() {
     let arguments =
         ["get", torrent_text, "--peer", &from, "--no-lan", "--listen", "127.0.0.1", "--port", "0"];
     let mut first = there.start(&arguments);
-    first.says("30 %");
+    first.says("0 %, ");
     let asked = Instant::now();
     first.signal("INT");
     let ended = first.wait();
@@ -111,8 +111,9 @@ fn an_interrupted_download_goes_on_where_it_was() {
 
     let ended = there.get(&torrent, addr, &["--json"]);
     let summary: serde_json::Value = serde_json::from_str(&ended.is_done().out).unwrap();
-    assert!(summary["pieces_before"].as_u64().unwrap() >= 15, "{summary}");
-    assert!(summary["downloaded"].as_u64().unwrap() < 1_600_000, "{summary}");
+    let before = summary["pieces_before"].as_u64().unwrap();
+    assert!(before > 0, "{summary}");
+    assert!(summary["downloaded"].as_u64().unwrap() <= 2_000_000 - 32_768 * (before - 1), "{summary}");
     assert_eq!(there.read("file"), here.read("file"));
 }
 
