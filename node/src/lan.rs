@@ -121,7 +121,7 @@ impl Task {
             };
             tokio::select! {
                 order = self.ordered.recv() => match order {
-                    Some(order) => self.order(&order),
+                    Some(order) => self.obey(order),
                     None => return,
                 },
                 Some(datagram) = self.datagrams.recv() => self.hear(&datagram).await,
@@ -139,11 +139,15 @@ impl Task {
         }
     }
 
-    fn order(&mut self, order: &Order) {
-        let now = self.clock.now();
-        match *order {
-            Order::Join(info_hash) => self.lsd.join(now, info_hash),
-            Order::Ask => self.lsd.ask(now),
+    /// Does this and what else was ordered meanwhile: swarms that are joined together share a datagram.
+    fn obey(&mut self, order: Order) {
+        let (now, mut next) = (self.clock.now(), Some(order));
+        while let Some(order) = next {
+            match order {
+                Order::Join(info_hash) => self.lsd.join(now, info_hash),
+                Order::Ask => self.lsd.ask(now),
+            }
+            next = self.ordered.try_recv().ok();
         }
     }
 
