@@ -48,7 +48,8 @@ pub enum ChokeAlgorithm {
 }
 
 /// How choking is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Choking {
     /// Whom to serve.
     pub algorithm: ChokeAlgorithm,
@@ -69,7 +70,8 @@ pub struct Choking {
 }
 
 /// When and how many blocks are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Requests {
     /// As many outstanding requests per connection as its rate and delay call for, between the two bounds.
     Pipelined {
@@ -92,7 +94,8 @@ pub enum Requests {
 }
 
 /// How peers learn what we have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Inventory {
     /// The bitfield once, then `have` for each piece, to those who lack it.
     Have,
@@ -116,7 +119,8 @@ pub enum Encoding {
 }
 
 /// Times after which silence means something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Timeouts {
     /// A connection that is not open, handshake and all, after so long is given up.
     pub handshake: Duration,
@@ -134,7 +138,8 @@ pub struct Timeouts {
 }
 
 /// Bounds on what a participant holds at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Most connections, half-open ones included.
     pub connections: u32,
@@ -157,7 +162,8 @@ pub struct Limits {
 }
 
 /// How a tracker is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Announcing {
     /// Ask for so many peers.
     pub numwant: u32,
@@ -170,7 +176,8 @@ pub struct Announcing {
 }
 
 /// One participant's choices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own, named in scenarios")]
 pub struct Config {
     /// Which piece to fetch next.
