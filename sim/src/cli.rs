@@ -48,14 +48,16 @@ Examples:
       see reports/5peers_mp4/report.html
   sim run scenarios/flash_crowd.json --runs 5 --set groups.crowd.piece_selection=random
       the same swarm with another strategy
+  sim replay film.ndjson
+      once more what a node did that was started with --trace film.ndjson
   sim bench scenarios/bench/w-ps-1000.json
       how fast the simulator is
 
 Exit codes:
   0    done
-  1    an `expect` rule does not hold; or two runs with the same seed differ; or, in a scenario
-       without rules, the swarm got stuck or reached a limit
-  2    wrong usage, or a wrong scenario: nothing is written
+  1    an `expect` rule does not hold; or two runs with the same seed differ, or a replay from its
+       record; or, in a scenario without rules, the swarm got stuck or reached a limit
+  2    wrong usage, a wrong scenario, or no record: nothing is written
   130  interrupted: the report says how far the runs had come";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

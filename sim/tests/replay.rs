@@ -73,7 +73,7 @@ fn records() -> [String; 2] {
                     inputs.push_back((other, Input::Message { from: nodes[other].conn, message }));
                     inputs.push_back((me, Input::Sent { to, bytes }));
                 }
-                Output::Disk(op) => inputs.push_back((me, Input::Disk(done(op)))),
+                Output::Disk(op) => inputs.push_back((me, Input::Disk(done(&op)))),
                 Output::Disconnect { .. } => {
                     inputs.push_back((other, Input::Disconnected { conn: nodes[other].conn }));
                 }
@@ -87,8 +87,8 @@ fn records() -> [String; 2] {
     nodes.map(|node| node.record)
 }
 
-fn done(op: DiskOp<Bytes>) -> DiskDone<Bytes> {
-    match op {
+fn done(op: &DiskOp<Bytes>) -> DiskDone<Bytes> {
+    match *op {
         DiskOp::Read { conn, span } => {
             let data = Bytes::from(vec![0; span.length as usize]);
             DiskDone::Read { conn, index: span.index, begin: span.begin, data }

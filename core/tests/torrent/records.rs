@@ -22,7 +22,9 @@ fn records() -> Vec<String> {
     swarm.tap = Some(Box::new(move |member, now, input, outputs, next| {
         let (recorder, file) = &mut tapped.borrow_mut()[member];
         recorder.input(now, input);
-        outputs.iter().for_each(|output| recorder.output(output));
+        for output in outputs {
+            recorder.output(output);
+        }
         *file += &recorder.line(next);
     }));
     let seeds = [true, true, false, false, false];
