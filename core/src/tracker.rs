@@ -34,9 +34,9 @@ use crate::id::{InfoHash, PeerId};
 use crate::rng::{Purpose, Rng, Seed};
 use crate::time::Instant;
 use pool::Key;
-use swarm::{Swarm, Wanted};
+use swarm::{Room, Swarm, Wanted};
 
-pub use compact::{Compact, Family, Kept, Packed};
+pub use compact::{Compact, Family, Kept, Packed, PackedOf};
 pub use query::{DEFAULT_NUMWANT, Query};
 
 /// Sweeps for those who fell silent are at least so far apart.
@@ -126,8 +126,7 @@ pub struct Tracker<A: Compact> {
     swarms: BTreeMap<InfoHash, Swarm<A>>,
     rng: Rng,
     key: Key,
-    /// Room for the peers of one answer.
-    drawn: Vec<u32>,
+    room: Room<A>,
     /// When to look for those who fell silent; `None` while there is nobody.
     sweep: Option<Instant>,
 }
@@ -140,7 +139,7 @@ impl<A: Compact> Tracker<A> {
             swarms: BTreeMap::new(),
             rng: seed.stream(Purpose::Tracker, 0),
             key: Key::draw(&mut seed.stream(Purpose::Tracker, 1)),
-            drawn: Vec::new(),
+            room: Room::new(),
             sweep: None,
         }
     }
@@ -174,37 +173,35 @@ impl<A: Compact> Tracker<A> {
         who: Announcer<A>,
         request: &AnnounceRequest,
     ) -> Result<AnnounceResponse<A>, TrackerError> {
-        let mut peers = Vec::new();
-        let scrape =
-            self.announce_to(now, info_hash, who, request, None, |peer| peers.push(A::unpack(peer)))?;
+        let TrackerConfig { interval, min_interval, .. } = self.config;
+        let (scrape, peers) = self.announce_packed(now, info_hash, who, request, None)?;
         Ok(AnnounceResponse {
-            interval: self.config.interval,
-            min_interval: Some(self.config.min_interval),
-            peers,
+            interval,
+            min_interval: Some(min_interval),
+            peers: peers.iter().copied().map(A::unpack).collect(),
             seeders: scrape.seeders,
             leechers: scrape.leechers,
         })
     }
 
-    /// The same without an allocation: peers of one family, or of any, are handed out one by one, in random order.
+    /// The same without an allocation: counters, and peers of one family or of any, in random order.
     ///
     /// # Errors
     /// Those of [`announce`](Self::announce).
-    pub fn announce_to(
+    pub fn announce_packed(
         &mut self,
         now: Instant,
         info_hash: InfoHash,
         who: Announcer<A>,
         request: &AnnounceRequest,
         family: Option<Family>,
-        hand_out: impl FnMut(Packed<A::V4, A::V6>),
-    ) -> Result<Scrape, TrackerError> {
+    ) -> Result<(Scrape, &[PackedOf<A>]), TrackerError> {
         let TrackerConfig { timeout, max_peers, max_swarms, max_peers_per_swarm, .. } = self.config;
         let stopped = request.event == AnnounceEvent::Stopped;
         let full = self.swarms.len() >= max_swarms as usize;
         let swarm = match self.swarms.entry(info_hash) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if stopped => return Ok(Scrape::default()),
+            Entry::Vacant(_) if stopped => return Ok((Scrape::default(), &[])),
             Entry::Vacant(_) if full => return Err(TrackerError::TooManySwarms { limit: max_swarms }),
             Entry::Vacant(new) => {
                 self.sweep.get_or_insert(now + timeout.clamp(SWEEP, FURTHEST));
@@ -215,14 +212,15 @@ impl<A: Compact> Tracker<A> {
         swarm.expire(key, now, timeout);
         if stopped {
             swarm.remove(key, who.addr, now);
+            self.room.peers.clear();
         } else {
             let seeder = request.left == 0;
             let completed = seeder && request.event == AnnounceEvent::Completed;
             swarm.register(key, now, who, (seeder, completed), max_peers_per_swarm);
             let wanted = Wanted { seeder, count: request.numwant.min(max_peers), family };
-            swarm.choose((key, &mut self.rng, &mut self.drawn), who.addr, wanted, hand_out);
+            swarm.choose(key, &mut self.rng, who.addr, wanted, &mut self.room);
         }
-        Ok(Scrape::of(swarm))
+        Ok((Scrape::of(swarm), &self.room.peers))
     }
 
     /// The counters of a swarm; `None` when it is not known.

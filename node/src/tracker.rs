@@ -14,7 +14,7 @@ mod tests;
 mod udp;
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -80,7 +80,7 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
         Some(started.with_context(|| format!("cannot listen on UDP port {}", addr.port()))?)
     };
     let server = Server::new(clock, Arc::clone(&registry), tally, http::room());
-    hello(addr, !options.no_udp)?;
+    hello(addr, !options.no_udp);
     tokio::select! {
         () = listen::accept(listener, server) => {}
         () = expire(&registry, clock) => {}
@@ -117,20 +117,25 @@ async fn interrupted() -> io::Result<()> {
 }
 
 /// Says where the tracker is, and how others use it.
-fn hello(addr: SocketAddr, udp: bool) -> io::Result<()> {
+fn hello(addr: SocketAddr, udp: bool) {
     let port = addr.port();
-    let host =
-        if addr.ip().is_unspecified() { "HOST".into() } else { SocketAddr::new(addr.ip(), 0).to_string() };
-    let host = host.trim_end_matches(":0");
-    let mut out = io::stderr().lock();
-    writeln!(out, "listening on {addr}, TCP{}", if udp { " and UDP" } else { "" })?;
-    writeln!(
-        out,
-        "trackers to name in torrent files: http://{host}:{port}/announce{}",
-        if udp { format!(" or udp://{host}:{port}") } else { String::new() }
-    )?;
-    writeln!(out, "status: http://{host}:{port}/")?;
-    writeln!(out, "on another machine: {} seed PATH --tracker http://{host}:{port}/announce", called_as())
+    let host = match addr.ip() {
+        ip if ip.is_unspecified() => "HOST".into(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let http = format!("http://{host}:{port}");
+    let (and_udp, or_udp) =
+        if udp { (" and UDP", format!(" or udp://{host}:{port}")) } else { ("", String::new()) };
+    let text = format!(
+        "listening on {addr}, TCP{and_udp}\n\
+         to name in torrent files: {http}/announce{or_udp}\n\
+         status: {http}/\n\
+         on another machine: {} seed PATH --tracker {http}/announce\n",
+        called_as()
+    );
+    // A tracker whose output nobody reads is a tracker all the same.
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Random bytes of the operating system.

@@ -288,10 +288,32 @@ impl<K: Kept> Pool<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Purpose, Seed};
 
     #[test]
     fn records_are_small() {
         assert_eq!(size_of::<Record>(), 20);
         assert!(size_of::<Pool<[u8; 6]>>() <= 96);
+    }
+
+    /// R16, at the worst of all sizes on the way: lists that have just grown, and a table that has just doubled.
+    #[test]
+    fn a_peer_takes_64_bytes_at_most() {
+        fn most<const N: usize>() -> usize {
+            let key = Key::draw(&mut Seed::from_number(1).stream(Purpose::Test, 0));
+            let mut pool = Pool::<[u8; N]>::new();
+            let mut most = 0;
+            for number in 0..150_000_usize {
+                let mut addr = [0; N];
+                addr[..4].copy_from_slice(&number.to_be_bytes()[4..]);
+                pool.register(&key, Instant::ZERO, (addr, PeerId([1; 20])), (false, false), true);
+                if number >= 1_000 {
+                    let bytes = pool.addrs.capacity() * N + pool.records.capacity() * size_of::<Record>();
+                    most = most.max((bytes + pool.index.bytes()) / (number + 1));
+                }
+            }
+            most
+        }
+        assert_eq!((most::<6>(), most::<18>()), (48, 63));
     }
 }

@@ -16,15 +16,17 @@ pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, q
     };
     let addr = SocketAddr::new(from.to_canonical(), query.port);
     let who = Announcer { addr, id: query.peer_id };
-    let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    let scrape = tracker.announce_to(now, query.info_hash, who, &query.request, None, |peer| match peer {
-        Packed::V4(packed) => v4.extend_from_slice(&packed),
-        Packed::V6(packed) => v6.extend_from_slice(&packed),
-    });
-    let scrape = match scrape {
-        Ok(scrape) => scrape,
+    let (scrape, peers) = match tracker.announce_packed(now, query.info_hash, who, &query.request, None) {
+        Ok(answer) => answer,
         Err(error) => return failure(&error.to_string()),
     };
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    for peer in peers {
+        match peer {
+            Packed::V4(packed) => v4.extend_from_slice(packed),
+            Packed::V6(packed) => v6.extend_from_slice(packed),
+        }
+    }
     let seconds = |duration: core::time::Duration| number(duration.as_secs());
     let mut entries = vec![
         ("complete", number(scrape.seeders.into())),

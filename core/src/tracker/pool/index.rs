@@ -104,6 +104,10 @@ impl Index {
         assert_eq!(self.places.iter().filter(|&&place| place != EMPTY).count(), self.taken);
         self.taken
     }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.places.capacity() * size_of::<u32>()
+    }
 }
 
 #[cfg(test)]
