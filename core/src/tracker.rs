@@ -1,7 +1,7 @@
 //! The server side of a tracker: who is in which swarm, and whom to tell of whom.
 //!
-//! Read BEP 3, *trackers*, and BEP 48 (scrape) first. There is no transport here: [`http`] and [`udp`] read requests, refuse those
-//! that name port 0, and write the answers; drivers move the bytes. The rules:
+//! Read BEP 3, *trackers*, and BEP 48 (scrape) first. There is no transport here: [`http`] and [`udp`] read requests,
+//! refuse those that name port 0, and write the answers; drivers move the bytes. The rules:
 //!
 //! - A peer is an address. What announces from it last is what is registered; `stopped` removes it at once.
 //! - Nobody is handed out after [`TrackerConfig::timeout`] without an announce, never the asker itself, and never more than
@@ -12,8 +12,8 @@
 //! - Swarms and peers are bounded. A full swarm still answers newcomers, without registering them, so that they can join
 //!   by dialling; a new swarm beyond the bound is refused.
 //!
-//! An announce costs O(log swarms + peers handed out), whatever the size of the swarm. A peer costs about 40 bytes with an IPv4
-//! address and 60 with an IPv6 one.
+//! An announce costs O(log swarms + peers handed out), whatever the size of the swarm. A peer costs about 40 bytes with an
+//! IPv4 address and 60 with an IPv6 one.
 
 mod compact;
 pub mod http;
@@ -154,8 +154,8 @@ impl<A: Compact> Tracker<A> {
         self.swarms.len()
     }
 
-    /// The swarms and their counters, in order of their info-hashes. Who has been silent for too long is still counted until the
-    /// next sweep. O(swarms).
+    /// The swarms and their counters, in order of their info-hashes. Who has been silent for too long is still counted
+    /// until the next sweep. O(swarms).
     pub fn swarms(&self) -> impl Iterator<Item = (InfoHash, Scrape)> {
         self.swarms.iter().map(|(&info_hash, swarm)| (info_hash, Scrape::of(swarm)))
     }

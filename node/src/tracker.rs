@@ -1,8 +1,9 @@
 //! `node tracker`: one registry of swarms behind one port number.
 //!
-//! Over TCP it speaks HTTP: `/announce` and `/scrape` for clients, `/` for people, `/status.json` and `/metrics` for programs. Over UDP it
-//! speaks BEP 15, on a thread of its own that moves many datagrams with each system call. Everything that decides is in
-//! [`minibit_core::tracker`]; here bytes are moved, connections are bounded, and a timer forgets who fell silent.
+//! Over TCP it speaks HTTP: `/announce` and `/scrape` for clients, `/` for people, `/status.json` and `/metrics` for
+//! programs. Over UDP it speaks BEP 15, on a thread of its own that moves many datagrams with each system call. Everything
+//! that decides is in [`minibit_core::tracker`]; here bytes are moved, connections are bounded, and a timer forgets who
+//! fell silent.
 
 mod http;
 mod listen;

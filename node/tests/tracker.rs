@@ -60,7 +60,7 @@ fn it_serves_and_ends_when_told_to() {
     let mut reply = [0; 64];
     assert_eq!(socket.recv(&mut reply).unwrap(), 16);
     assert_eq!(reply[..8], *b"\0\0\0\0abcd");
-    assert!(tracker.get("/").contains("1 swarms"));
+    assert!(tracker.get("/").contains("1 swarm,"));
     kill(Pid::from_raw(tracker.child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     assert!(tracker.child.wait().unwrap().success());
 }

@@ -2,12 +2,12 @@
 //! fell silent.
 //!
 //! A peer is a position in two parallel lists with the seeders in front: its address, and what else is known of it. Answers
-//! are drawn out of the addresses alone, so they touch six bytes per peer handed out. A doubly linked list runs through the records by the
-//! time of the last announce; its head is the next to expire. An [`Index`] finds the position of an address. An announce costs
-//! O(1), apart from the peers that are handed out.
+//! are drawn out of the addresses alone, so they touch six bytes per peer handed out. A doubly linked list runs through the
+//! records by the time of the last announce; its head is the next to expire. An [`Index`] finds the position of an address.
+//! An announce costs O(1), apart from the peers that are handed out.
 //!
-//! Memory per IPv4 peer: 6 bytes of address, 20 of record, and 8 to 16 of the index: 34 to 42, with a quarter of the first two more
-//! while a list has room to grow. An IPv6 address takes 12 bytes more.
+//! Memory per IPv4 peer: 6 bytes of address, 20 of record, and 8 to 16 of the index: 34 to 42, with a quarter of the first
+//! two more while a list has room to grow. An IPv6 address takes 12 bytes more.
 
 mod index;
 

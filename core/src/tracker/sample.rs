@@ -5,11 +5,11 @@ use crate::rng::Rng;
 /// An empty place. No number is as large.
 const EMPTY: u32 = u32::MAX;
 
-/// Draws `count` different numbers below `bound`, each subset equally likely (Floyd's algorithm: Bentley and Floyd 1987, "A sample
-/// of brilliance"). All of them, when there are no more. They replace what is in `drawn`, in ascending order.
+/// Draws `count` different numbers below `bound`, each subset equally likely (Floyd's algorithm: Bentley and Floyd 1987, "A
+/// sample of brilliance"). All of them, when there are no more. They replace what is in `drawn`, in ascending order.
 ///
-/// To find repetitions, the numbers lie in a table of three places for each, in order and each about where it belongs, as they are
-/// spread evenly. So a number costs a few steps to insert, and afterwards they are sorted.
+/// To find repetitions, the numbers lie in a table of three places for each, in order and each about where it belongs, as
+/// they are spread evenly. So a number costs a few steps to insert, and afterwards they are sorted.
 pub(super) fn ascending(rng: &mut Rng, bound: u32, count: u32, drawn: &mut Vec<u32>) {
     let count = count.min(bound);
     drawn.clear();

@@ -151,8 +151,9 @@ impl<A: Compact> Swarm<A> {
 
     /// Some peers for `asker`, each subset equally likely, in random order, and never itself. They replace what is in `room`.
     ///
-    /// They are fetched in the order in which they lie in memory, all one after another, and put into a random order then: most of the time
-    /// of an announce to a large swarm is spent waiting for memory, which this lets do several things at a time.
+    /// They are fetched in the order in which they lie in memory, all one after another, and put into a random order then:
+    /// most of the time of an announce to a large swarm is spent waiting for memory, which this lets do several things at a
+    /// time.
     pub(super) fn choose(&self, key: &Key, rng: &mut Rng, asker: A, wanted: Wanted, room: &mut Room<A>) {
         let (own_v4, own_v6) = match asker.pack() {
             Packed::V4(addr) => (self.v4.as_ref().and_then(|pool| pool.position(key, addr)), None),

@@ -7,8 +7,8 @@ use crate::bencode::Item;
 use crate::time::Instant;
 use crate::tracker::{Announcer, Packed, Scrape, Tracker};
 
-/// Answers the query of an announce that came from `from`. Peers of both address families are handed out: who asks over one may
-/// well have the other.
+/// Answers the query of an announce that came from `from`. Peers of both address families are handed out: who asks over one
+/// may well have the other.
 pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, query: &[u8]) -> Vec<u8> {
     let query = match parse_announce(query) {
         Ok(query) => query,
@@ -41,8 +41,8 @@ pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, q
     Item::dict(entries).to_bytes()
 }
 
-/// Answers the query of a scrape (BEP 48). Swarms that are not known are left out. The swarms have to be named: a list of all would
-/// have no bound.
+/// Answers the query of a scrape (BEP 48). Swarms that are not known are left out. The swarms have to be named: a list of
+/// all would have no bound.
 pub fn scrape(tracker: &mut Tracker<SocketAddr>, now: Instant, query: &[u8]) -> Vec<u8> {
     let swarms = match parse_scrape(query) {
         Ok(swarms) if swarms.is_empty() => {

@@ -22,7 +22,8 @@ impl Server {
         Self { ids: ConnectionIds::new(secret) }
     }
 
-    /// Answers a datagram that came from `from`: what `reply` held is replaced by the answer, of [`MAX_REPLY`] bytes at most, or by nothing.
+    /// Answers a datagram that came from `from`: what `reply` held is replaced by the answer, of [`MAX_REPLY`] bytes at
+    /// most, or by nothing.
     ///
     /// With room for it in `reply`, an announce is answered without an allocation.
     pub fn answer(
