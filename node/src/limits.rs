@@ -102,8 +102,8 @@ pub(crate) const REQUEST_HEAD: usize = 8 * 1024;
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection is closed after so long whatever it does: who never reads its answers would stay for ever.
 pub(crate) const HTTP_LIFETIME: Duration = Duration::from_mins(10);
-/// Most connections at a time, of about 20 KiB each; one more takes the place of the oldest. A request takes a millisecond, so
-/// who is oldest while there are so many has no request.
+/// Most connections at a time, of about 20 KiB each; one more takes the place of the oldest. A request takes a millisecond,
+/// so who is oldest while there are so many has no request.
 pub(crate) const HTTP_CONNECTIONS: usize = 512;
 /// Descriptors that are kept for everything else, when few are allowed.
 pub(crate) const HTTP_RESERVED_DESCRIPTORS: usize = 32;

@@ -72,6 +72,7 @@ impl Session {
             port,
             down: limiter(network.down),
             up: limiter(network.up),
+            trace: network.trace.clone(),
             verbose: network.verbose,
         };
         let (engine, handle) = Engine::new(clock, options).context(NO_RANDOMNESS)?;
