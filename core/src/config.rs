@@ -54,7 +54,8 @@ pub enum ChokeAlgorithm {
 }
 
 /// How choking is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Choking {
     /// Whom to serve.
     pub algorithm: ChokeAlgorithm,
@@ -75,7 +76,8 @@ pub struct Choking {
 }
 
 /// When and how many blocks are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Requests {
     /// As many outstanding requests per connection as its rate and delay call for, between the two bounds.
     Pipelined {
@@ -98,7 +100,8 @@ pub enum Requests {
 }
 
 /// How peers learn what we have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Inventory {
     /// The bitfield once, then `have` for each piece, to those who lack it.
     Have,
@@ -122,7 +125,8 @@ pub enum Encoding {
 }
 
 /// Times after which silence means something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Timeouts {
     /// A connection that is not open, handshake and all, after so long is given up.
     pub handshake: Duration,
@@ -140,7 +144,8 @@ pub struct Timeouts {
 }
 
 /// Bounds on what a participant holds at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Most connections, half-open ones included.
     pub connections: u32,
@@ -163,7 +168,8 @@ pub struct Limits {
 }
 
 /// How a tracker is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Announcing {
     /// Ask for so many peers.
     pub numwant: u32,
@@ -176,7 +182,8 @@ pub struct Announcing {
 }
 
 /// One participant's choices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own, named in scenarios")]
 pub struct Config {
     /// Which piece to fetch next.

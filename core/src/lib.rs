@@ -12,6 +12,7 @@
 //! - [`catalogue`]: files by name. [`lsd`]: peers on the same network, without a tracker.
 //! - [`message`], [`wire`]: what peers say, and its two encodings. [`extension`]: what they say through BEP 10.
 //! - [`bencode`], [`metainfo`]: torrent files. [`magnet`], [`metadata`]: where there is none.
+//! - [`trace`]: what a node's `Torrent` was told and what it said, to be replayed.
 //! - [`geometry`], [`id`], [`bitfield`], [`payload`], [`time`], [`rng`]: lengths, names, sets, bytes, moments, luck.
 //!
 //! # The drive loop
@@ -110,6 +111,7 @@ pub mod profile;
 pub mod rng;
 pub mod time;
 pub mod torrent;
+pub mod trace;
 pub mod tracker;
 pub mod wire;
 

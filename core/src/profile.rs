@@ -347,6 +347,18 @@ mod tests {
         insta::assert_snapshot!(table);
     }
 
+    /// On a LAN there are strangers: more requests wait, at twelve bytes each, and doors are knocked at slowly.
+    #[test]
+    fn a_lan_adds_what_a_simulation_does_without() {
+        for profile in Profile::ALL {
+            let (config, lan) = (profile.config(), profile.config().for_lan());
+            assert!(!config.extensions && !config.pex && lan.extensions && lan.pex);
+            assert!(lan.limits.queued_requests * 12 <= 64 * KIB);
+            assert_eq!((config.limits.dials_per_second, lan.limits.dials_per_second), (None, Some(10)));
+            assert!(lan.timeouts.useless.is_some_and(|useless| useless < lan.timeouts.idle));
+        }
+    }
+
     /// What the core takes for granted of a configuration, and the bounds of the reliability goals (I8, L4, L5).
     #[test]
     fn numbers_fit_together() {

@@ -31,6 +31,11 @@ impl Seed {
         Self(bytes)
     }
 
+    /// The bytes that [`from_bytes`](Self::from_bytes) makes the same seed of: for a record of what a node did.
+    pub const fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// A generator for one purpose of one owner. Streams of different (purpose, owner) are independent.
     pub fn stream(&self, purpose: Purpose, owner: u32) -> Rng {
         let mut generator = ChaCha8Rng::from_seed(self.0);

@@ -62,7 +62,7 @@ use super_seed::SuperSeed;
 use timers::Timers;
 
 /// What a participant is, besides its choices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The swarm.
     pub info_hash: InfoHash,

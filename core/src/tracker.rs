@@ -1,7 +1,7 @@
 //! The server side of a tracker: who is in which swarm, and whom to tell of whom.
 //!
-//! Read BEP 3, *trackers*, and BEP 48 (scrape) first. There is no transport here: [`http`] and [`udp`] read requests, refuse those
-//! that name port 0, and write the answers; drivers move the bytes. The rules:
+//! Read BEP 3, *trackers*, and BEP 48 (scrape) first. There is no transport here: [`http`] and [`udp`] read requests,
+//! refuse those that name port 0, and write the answers; drivers move the bytes. The rules:
 //!
 //! - A peer is an address. What announces from it last is what is registered; `stopped` removes it at once.
 //! - Nobody is handed out after [`TrackerConfig::timeout`] without an announce, never the asker itself, and never more than
@@ -12,8 +12,8 @@
 //! - Swarms and peers are bounded. A full swarm still answers newcomers, without registering them, so that they can join
 //!   by dialling; a new swarm beyond the bound is refused.
 //!
-//! An announce costs O(log swarms + peers handed out), whatever the size of the swarm. A peer costs about 40 bytes with an IPv4
-//! address and 60 with an IPv6 one.
+//! An announce costs O(log swarms + peers handed out), whatever the size of the swarm. A peer costs about 40 bytes with an
+//! IPv4 address and 60 with an IPv6 one.
 
 mod compact;
 pub mod directory;
@@ -36,9 +36,9 @@ use crate::id::{InfoHash, PeerId};
 use crate::rng::{Purpose, Rng, Seed};
 use crate::time::Instant;
 use pool::Key;
-use swarm::{Swarm, Wanted};
+use swarm::{Room, Swarm, Wanted};
 
-pub use compact::{Compact, Family, Kept, Packed};
+pub use compact::{Compact, Family, Kept, Packed, PackedOf};
 pub use query::{DEFAULT_NUMWANT, Query};
 
 /// Sweeps for those who fell silent are at least so far apart.
@@ -128,8 +128,7 @@ pub struct Tracker<A: Compact> {
     swarms: BTreeMap<InfoHash, Swarm<A>>,
     rng: Rng,
     key: Key,
-    /// Room for the peers of one answer.
-    drawn: Vec<u32>,
+    room: Room<A>,
     /// When to look for those who fell silent; `None` while there is nobody.
     sweep: Option<Instant>,
 }
@@ -142,7 +141,7 @@ impl<A: Compact> Tracker<A> {
             swarms: BTreeMap::new(),
             rng: seed.stream(Purpose::Tracker, 0),
             key: Key::draw(&mut seed.stream(Purpose::Tracker, 1)),
-            drawn: Vec::new(),
+            room: Room::new(),
             sweep: None,
         }
     }
@@ -157,8 +156,8 @@ impl<A: Compact> Tracker<A> {
         self.swarms.len()
     }
 
-    /// The swarms and their counters, in order of their info-hashes. Who has been silent for too long is still counted until the
-    /// next sweep. O(swarms).
+    /// The swarms and their counters, in order of their info-hashes. Who has been silent for too long is still counted
+    /// until the next sweep. O(swarms).
     pub fn swarms(&self) -> impl Iterator<Item = (InfoHash, Scrape)> {
         self.swarms.iter().map(|(&info_hash, swarm)| (info_hash, Scrape::of(swarm)))
     }
@@ -176,37 +175,35 @@ impl<A: Compact> Tracker<A> {
         who: Announcer<A>,
         request: &AnnounceRequest,
     ) -> Result<AnnounceResponse<A>, TrackerError> {
-        let mut peers = Vec::new();
-        let scrape =
-            self.announce_to(now, info_hash, who, request, None, |peer| peers.push(A::unpack(peer)))?;
+        let TrackerConfig { interval, min_interval, .. } = self.config;
+        let (scrape, peers) = self.announce_packed(now, info_hash, who, request, None)?;
         Ok(AnnounceResponse {
-            interval: self.config.interval,
-            min_interval: Some(self.config.min_interval),
-            peers,
+            interval,
+            min_interval: Some(min_interval),
+            peers: peers.iter().copied().map(A::unpack).collect(),
             seeders: scrape.seeders,
             leechers: scrape.leechers,
         })
     }
 
-    /// The same without an allocation: peers of one family, or of any, are handed out one by one, in random order.
+    /// The same without an allocation: counters, and peers of one family or of any, in random order.
     ///
     /// # Errors
     /// Those of [`announce`](Self::announce).
-    pub fn announce_to(
+    pub fn announce_packed(
         &mut self,
         now: Instant,
         info_hash: InfoHash,
         who: Announcer<A>,
         request: &AnnounceRequest,
         family: Option<Family>,
-        hand_out: impl FnMut(Packed<A::V4, A::V6>),
-    ) -> Result<Scrape, TrackerError> {
+    ) -> Result<(Scrape, &[PackedOf<A>]), TrackerError> {
         let TrackerConfig { timeout, max_peers, max_swarms, max_peers_per_swarm, .. } = self.config;
         let stopped = request.event == AnnounceEvent::Stopped;
         let full = self.swarms.len() >= max_swarms as usize;
         let swarm = match self.swarms.entry(info_hash) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if stopped => return Ok(Scrape::default()),
+            Entry::Vacant(_) if stopped => return Ok((Scrape::default(), &[])),
             Entry::Vacant(_) if full => return Err(TrackerError::TooManySwarms { limit: max_swarms }),
             Entry::Vacant(new) => {
                 self.sweep.get_or_insert(now + timeout.clamp(SWEEP, FURTHEST));
@@ -217,14 +214,15 @@ impl<A: Compact> Tracker<A> {
         swarm.expire(key, now, timeout);
         if stopped {
             swarm.remove(key, who.addr, now);
+            self.room.peers.clear();
         } else {
             let seeder = request.left == 0;
             let completed = seeder && request.event == AnnounceEvent::Completed;
             swarm.register(key, now, who, (seeder, completed), max_peers_per_swarm);
             let wanted = Wanted { seeder, count: request.numwant.min(max_peers), family };
-            swarm.choose((key, &mut self.rng, &mut self.drawn), who.addr, wanted, hand_out);
+            swarm.choose(key, &mut self.rng, who.addr, wanted, &mut self.room);
         }
-        Ok(Scrape::of(swarm))
+        Ok((Scrape::of(swarm), &self.room.peers))
     }
 
     /// What an announce of a leecher would be answered, without registering anybody. `asker` is not handed out; nobody is
@@ -241,8 +239,8 @@ impl<A: Compact> Tracker<A> {
         if let Some(swarm) = self.swarms.get_mut(&info_hash) {
             swarm.expire(&self.key, now, timeout);
             let wanted = Wanted { seeder: false, count: numwant.min(max_peers), family: None };
-            let draw = (&self.key, &mut self.rng, &mut self.drawn);
-            swarm.choose(draw, asker, wanted, |peer| peers.push(A::unpack(peer)));
+            swarm.choose(&self.key, &mut self.rng, asker, wanted, &mut self.room);
+            peers = self.room.peers.iter().map(|&peer| A::unpack(peer)).collect();
             scrape = Scrape::of(swarm);
         }
         let Scrape { seeders, leechers, .. } = scrape;

@@ -5,9 +5,9 @@
 //! cargo run --release -p minibit-node --example tracker_load -- udp 127.0.0.1:6969 --pid $! --seconds 5
 //! ```
 //!
-//! The workload is that of the comparison with other trackers: 16 torrents, a random port with each announce, every fourth one
-//! a seeder's, 50 peers wanted, as many requests under way as the tracker can answer. The generator fills one core; the tracker
-//! needs another one. A tracker that serves named torrents only gets its list by `tracker_load hashes`.
+//! The workload is that of the comparison with other trackers: 16 torrents, a random port with each announce, every fourth
+//! one a seeder's, 50 peers wanted, as many requests under way as the tracker can answer. The generator fills one core; the
+//! tracker needs another one. A tracker that serves named torrents only gets its list by `tracker_load hashes`.
 
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
@@ -218,7 +218,8 @@ fn udp(target: &Target, stop: &AtomicBool) -> Result<Answered> {
     Ok(answered)
 }
 
-/// Another torrent, port and role in a datagram that is there: this costs less than to write one, and the generator must be the faster of the two.
+/// Another torrent, port and role in a datagram that is there: this costs less than to write one, and the generator must be
+/// the faster of the two.
 fn rewrite(request: &mut [u8], target: &Target, rng: &mut Rng) {
     let drawn = rng.next_u64();
     let torrent = u32::try_from(drawn >> 32).expect("32 bits") % target.torrents;

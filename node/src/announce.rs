@@ -1,9 +1,9 @@
 //! Speaking with trackers: one announce to the trackers of a torrent, in the order of BEP 12, until one answers.
 //!
-//! When to announce, and what, is the core's affair ([`minibit_core::announce`]); so are the formats. Here is what can go wrong between
-//! two machines. A URL comes out of a torrent file of who knows whom, and a tracker may be anybody: schemes are on a list, services on
-//! this machine are not to be reached by it, every answer is bounded in length and in time, redirects are few and checked like
-//! the first URL, and what fails is left alone until the core wants to announce again.
+//! When to announce, and what, is the core's affair ([`minibit_core::announce`]); so are the formats. Here is what can go
+//! wrong between two machines. A URL comes out of a torrent file of who knows whom, and a tracker may be anybody: schemes
+//! are on a list, services on this machine are not to be reached by it, every answer is bounded in length and in time,
+//! redirects are few and checked like the first URL, and what fails is left alone until the core wants to announce again.
 
 mod http;
 #[cfg(test)]
@@ -68,7 +68,8 @@ impl Trackers {
         Self { me, clock, state: State { tiers, known_to: None, rng }.into() }
     }
 
-    /// Announces to the first tracker that answers. `Stopped` goes to the one that answered last, and takes little more than a second.
+    /// Announces to the first tracker that answers. `Stopped` goes to the one that answered last, and takes little more
+    /// than a second.
     ///
     /// # Errors
     /// When none answers: what each of them did instead.
@@ -89,7 +90,8 @@ impl Trackers {
         let mut asked = BTreeSet::new();
         for text in urls {
             let done = match TrackerUrl::parse(&text) {
-                // Other URLs of a server that does not answer would not be answered either, and it is not to be asked so often.
+                // Other URLs of a server that does not answer would not be answered either, and it is not to be asked so
+                // often.
                 Ok(url) if !asked.insert(url.server()) => continue,
                 Ok(url) => self.ask(&url, request.clone(), goodbye).await,
                 Err(error) => Err(error.into()),

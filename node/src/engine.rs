@@ -11,12 +11,14 @@ mod link;
 mod machine;
 mod outbound;
 mod rate;
+mod recording;
 mod status;
 mod swarm;
 
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,7 +28,8 @@ use minibit_core::boundary::DiskDone;
 use minibit_core::metadata::MetadataFetch;
 use minibit_core::metainfo::Metainfo;
 use minibit_core::rng::Purpose;
-use minibit_core::torrent::{Identity, Particulars, Torrent};
+use minibit_core::torrent::{Identity, Particulars};
+use minibit_core::trace::Origin;
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -36,6 +39,7 @@ use self::dial::tune;
 use self::event::{Arrival, Event, SwarmId};
 use self::link::{Opened, Shared};
 use self::machine::Machine;
+use self::recording::Recording;
 use self::swarm::{Parts, Swarm};
 use crate::announce::{Me, Trackers};
 use crate::clock::Clock;
@@ -58,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) port: u16,
     pub(crate) down: Option<Arc<Limiter>>,
     pub(crate) up: Option<Arc<Limiter>>,
+    /// Where to record what the first torrent's state machine is told and says.
+    pub(crate) trace: Option<PathBuf>,
     /// Say on standard error who comes and goes, and why.
     pub(crate) verbose: bool,
 }
@@ -263,7 +269,7 @@ impl Engine {
         match event {
             Event::Messages { swarm, conn, messages } => self.swarms[swarm].messages(now, conn, messages),
             Event::Sent { swarm, conn, bytes } => {
-                self.swarms[swarm].input(now, Input::Sent { to: conn, bytes })
+                self.swarms[swarm].input(now, Input::Sent { to: conn, bytes });
             }
             Event::Gone { swarm, conn } => self.swarms[swarm].gone(now, conn),
             Event::Dialled { swarm, conn, stream } => self.swarms[swarm].dialled(now, conn, stream),
@@ -329,8 +335,10 @@ impl Engine {
             port: Some(self.options.port),
             client: CLIENT.into(),
         };
-        let torrent = Torrent::new(config, metainfo.geometry(), identity, have, now, seed);
-        let torrent = torrent.with_particulars(particulars);
+        let geometry = metainfo.geometry();
+        let origin = Origin { config, geometry, identity, particulars, have, start: now, seed };
+        let recording = self.options.trace.take().map(|path| Recording::begin(&path, &origin)).transpose()?;
+        let torrent = origin.torrent();
         let (done_in, done) = mpsc::unbounded_channel();
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
@@ -338,6 +346,7 @@ impl Engine {
             name: metainfo.name().to_owned(),
             config,
             machine: Machine::Torrent(Box::new(torrent)),
+            recording,
             disk: Some(storage.start(done_in)?),
             done,
             trackers,
@@ -372,6 +381,7 @@ impl Engine {
             name,
             config,
             machine: Machine::Fetch(Box::new(MetadataFetch::new(config, identity, particulars, seed))),
+            recording: None,
             disk: None,
             // Nothing is ever done on no disk.
             done: mpsc::unbounded_channel().1,

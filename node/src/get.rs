@@ -22,11 +22,13 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::{self, Progress};
 use crate::session::{self, Publicity, Session};
-use crate::storage::{self, Mode, Opened};
+use crate::storage::{self, Mode, OpenReport, Opened, Shortage};
 use crate::{called_as, show};
 
 /// How often the display is brought up to date.
 const TICK: Duration = Duration::from_millis(100);
+/// To check less than this takes a moment.
+const WORTH_SHOWING: u64 = 1 << 30;
 /// How long a full disk is waited for. The core tries again every few seconds.
 const DISK_PATIENCE: Duration = Duration::from_secs(90);
 
@@ -57,6 +59,7 @@ async fn fetch(options: &Get, session: &mut Session, start: Instant) -> Result<(
             () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted while checking what is there"))),
         }
     };
+    warn(&opened.report, options.network.quiet)?;
     let had = Status { pieces: opened.have.count(), ..Status::default() };
     let config = options.choices.config();
     let torrent = NewTorrent {
@@ -98,7 +101,8 @@ pub(crate) async fn open(
         let mut shown: Option<Progress> = None;
         let what = format!("checking {}", show::harmless(metainfo.name()));
         let opened = storage::open(&metainfo, &path, mode, &mut |done, total| {
-            shown.get_or_insert_with(|| Progress::start(&what, total, quiet)).at(done, "");
+            let quiet = quiet || total < WORTH_SHOWING;
+            shown.get_or_insert_with(|| Progress::start(&what, total, quiet)).at(done, "checked");
         });
         if let Some(shown) = shown {
             shown.finish();
@@ -106,6 +110,25 @@ pub(crate) async fn open(
         opened
     });
     Ok(checking.await.context("the check has crashed")??)
+}
+
+/// Says what was found, where that is of interest.
+fn warn(report: &OpenReport, quiet: bool) -> io::Result<()> {
+    if let Some(Shortage { needed, free }) = report.short_of_space {
+        let (needed, free) = (show::size(needed), show::size(free));
+        writeln!(io::stderr(), "warning: {needed} are still to be written and {free} are free on the disk")?;
+    }
+    if quiet {
+        return Ok(());
+    }
+    if let Some(continued) = &report.continued {
+        writeln!(io::stderr(), "going on with {}, which is not complete", continued.display())?;
+    }
+    if report.trusted > 0 {
+        let pieces = show::count(report.trusted as usize, "piece");
+        writeln!(io::stderr(), "going on with {}, {pieces} are here", report.path.display())?;
+    }
+    Ok(())
 }
 
 enum Ended {

@@ -36,7 +36,7 @@ impl Interrupt {
     pub(crate) async fn asked(&mut self) {
         if self.0.wait_for(|&asked| asked).await.is_err() {
             // The listening task never ends before the program does.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

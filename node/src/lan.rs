@@ -43,7 +43,6 @@ pub(crate) struct Lan {
 #[derive(Debug)]
 enum Order {
     Join(InfoHash),
-    Leave(InfoHash),
     Ask,
 }
 
@@ -86,11 +85,6 @@ impl Lan {
         self.order(Order::Join(info_hash));
     }
 
-    /// Announces a swarm no more.
-    pub(crate) fn leave(&self, info_hash: InfoHash) {
-        self.order(Order::Leave(info_hash));
-    }
-
     /// Asks who has files to give. They come as peers of [`CATALOGUE`](minibit_core::lsd::CATALOGUE), and are asked what it is
     /// with JSON commands.
     pub(crate) fn ask(&self) {
@@ -127,7 +121,7 @@ impl Task {
             };
             tokio::select! {
                 order = self.ordered.recv() => match order {
-                    Some(order) => self.order(&order),
+                    Some(order) => self.obey(order),
                     None => return,
                 },
                 Some(datagram) = self.datagrams.recv() => self.hear(&datagram).await,
@@ -145,12 +139,15 @@ impl Task {
         }
     }
 
-    fn order(&mut self, order: &Order) {
-        let now = self.clock.now();
-        match *order {
-            Order::Join(info_hash) => self.lsd.join(now, info_hash),
-            Order::Leave(info_hash) => self.lsd.leave(info_hash),
-            Order::Ask => self.lsd.ask(now),
+    /// Does this and what else was ordered meanwhile: swarms that are joined together share a datagram.
+    fn obey(&mut self, order: Order) {
+        let (now, mut next) = (self.clock.now(), Some(order));
+        while let Some(order) = next {
+            match order {
+                Order::Join(info_hash) => self.lsd.join(now, info_hash),
+                Order::Ask => self.lsd.ask(now),
+            }
+            next = self.ordered.try_recv().ok();
         }
     }
 

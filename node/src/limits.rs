@@ -36,7 +36,7 @@ pub(crate) const STATUS_EVERY: Duration = Duration::from_millis(100);
 /// day should end.
 pub(crate) const FAREWELL: Duration = Duration::from_millis(1_500);
 /// The engine looks around at least so often, even when nothing is due: a timer that is set far ahead proves nothing.
-pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 // The listener.
 
@@ -102,13 +102,11 @@ pub(crate) const REQUEST_HEAD: usize = 8 * 1024;
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection is closed after so long whatever it does: who never reads its answers would stay for ever.
 pub(crate) const HTTP_LIFETIME: Duration = Duration::from_mins(10);
-/// Most connections at a time, of about 20 KiB each; one more takes the place of the oldest. A request takes a millisecond, so
-/// who is oldest while there are so many has no request.
+/// Most connections at a time, of about 20 KiB each; one more takes the place of the oldest. A request takes a millisecond,
+/// so who is oldest while there are so many has no request.
 pub(crate) const HTTP_CONNECTIONS: usize = 512;
 /// Descriptors that are kept for everything else, when few are allowed.
 pub(crate) const HTTP_RESERVED_DESCRIPTORS: usize = 32;
-/// A connection is accepted again after so long, when there are no descriptors for it.
-pub(crate) const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Swarms on the status page, and in `/status.json`: those with most peers.
 pub(crate) const STATUS_SWARMS: usize = 200;
 /// The status is counted at most so often, whoever asks: counting takes time in proportion to the swarms.

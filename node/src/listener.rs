@@ -1,6 +1,6 @@
 //! Who comes in: one port for all protocols, told apart by the first bytes.
 //!
-//! A BitTorrent handshake, a JSON message or an HTTP request opens a connection; anything else closes it at once. Until the
+//! The handshake of BEP 3, a JSON message or an HTTP request opens a connection; anything else closes it at once. Until the
 //! first bytes have come, a connection waits in a room of limited size. When that is full, the address that holds most places
 //! in it loses its oldest one: who connects and says nothing keeps nobody else out, and a peer that speaks at once is never
 //! shown out.
@@ -27,7 +27,7 @@ use crate::limits::{
 
 /// The ports of old (BEP 3), first to last.
 const PORTS: std::ops::RangeInclusive<u16> = 6881..=6889;
-/// In a BitTorrent handshake the info-hash stands here.
+/// In the handshake of BEP 3 the info-hash stands here.
 const INFO_HASH_AT: std::ops::Range<usize> = 28..48;
 
 /// What the first bytes of a connection say.

@@ -14,8 +14,7 @@ mod server;
 mod tests;
 
 pub(crate) use address::TrackerAddress;
-pub(crate) use connection::AskError;
 pub(crate) use find::{Choice, choose, find, list, metainfo, peers, search};
-pub(crate) use gather::{Found, Gathered, Origin, Sources};
+pub(crate) use gather::{Found, Gathered, Sources};
 pub(crate) use publish::{Publisher, Standing, publish};
 pub(crate) use server::serve;

@@ -13,7 +13,7 @@ use minibit_core::metainfo::Metainfo;
 use minibit_core::tracker::directory::{Directory, Ends};
 use minibit_core::tracker::json::{Answer, Command};
 use minibit_core::tracker::{Announcer, Tracker, TrackerConfig};
-use minibit_core::{InfoHash, Instant, PeerId, Seed};
+use minibit_core::{Instant, PeerId, Seed};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
@@ -100,13 +100,6 @@ impl Registry {
         let _registered =
             self.tracker.announce(now, metainfo.info_hash(), Announcer { addr, id }, &request(left, false));
         Ok(())
-    }
-
-    /// A plain node gives this torrent no more.
-    pub(crate) fn withdraw(&mut self, info_hash: InfoHash, (port, id): (u16, PeerId)) {
-        let (now, addr) = (self.clock.now(), our_own(port));
-        self.catalogue.unregister(info_hash, addr);
-        let _gone = self.tracker.announce(now, info_hash, Announcer { addr, id }, &request(0, true));
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use minibit_core::lsd::{CATALOGUE, Heard};
 use minibit_core::metainfo::Metainfo;
 use minibit_core::tracker::json::Registration;
-use minibit_core::{Bitfield, Seed};
+use minibit_core::{Bitfield, InfoHash, Seed};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -19,8 +19,9 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::lan::Lan;
 use crate::listener::{Listener, Opening, Visitor};
-use crate::names::{self, Publisher};
+use crate::names::{self, Publisher, Standing};
 use crate::registry::{Registry, Shared, lock};
+use crate::show;
 use crate::tracker::{Server, serve_http};
 
 const NO_RANDOMNESS: &str = "the system gives no random numbers";
@@ -38,7 +39,7 @@ pub(crate) struct Session {
     lan: Option<Lan>,
     /// What we give, for those who ask for names.
     registry: Shared,
-    publishers: Vec<Publisher>,
+    publishers: Vec<(InfoHash, Publisher)>,
 }
 
 impl Session {
@@ -71,6 +72,7 @@ impl Session {
             port,
             down: limiter(network.down),
             up: limiter(network.up),
+            trace: network.trace.clone(),
             verbose: network.verbose,
         };
         let (engine, handle) = Engine::new(clock, options).context(NO_RANDOMNESS)?;
@@ -136,7 +138,9 @@ impl Session {
             lan.join(metainfo.info_hash());
             lan.join(CATALOGUE);
         }
-        if let (Publicity::Name, Some(tracker)) = (publicity, &self.discovery.tracker) {
+        if let Some((_, known)) = self.publishers.iter().find(|(known, _)| *known == metainfo.info_hash()) {
+            known.left(left);
+        } else if let (Publicity::Name, Some(tracker)) = (publicity, &self.discovery.tracker) {
             let registration = Registration {
                 info_hash: metainfo.info_hash(),
                 peer_id: self.engine.peer_id(),
@@ -147,17 +151,43 @@ impl Session {
                 left,
                 metainfo: Some(metainfo.to_bytes().into()),
             };
-            self.publishers.push(names::publish(tracker.clone(), registration));
+            let publisher = names::publish(tracker.clone(), registration);
+            tokio::spawn(report(publisher.standing(), tracker.to_string()));
+            self.publishers.push((metainfo.info_hash(), publisher));
         }
     }
 
     /// Says good-bye to everyone and closes the files.
     pub(crate) async fn stop(self) {
-        let mut leaving: JoinSet<()> = self.publishers.into_iter().map(Publisher::stop).collect();
+        let mut leaving: JoinSet<()> =
+            self.publishers.into_iter().map(|(_, publisher)| publisher.stop()).collect();
         self.engine.stop().await;
         // A panic of the engine has been shown already.
         let _ = self.running.await;
         while leaving.join_next().await.is_some() {}
+    }
+}
+
+/// Says when a tracker does not list a file, and when it does after all.
+async fn report(mut standing: watch::Receiver<Standing>, tracker: String) {
+    let mut told = false;
+    while standing.changed().await.is_ok() {
+        // Who closes standard error does not want to know.
+        match &*standing.borrow() {
+            Standing::Failed(why) if !told => {
+                told = true;
+                let why = show::harmless(why);
+                let _ = writeln!(
+                    io::stderr(),
+                    "warning: {tracker} does not list it by name: {why}; trying again"
+                );
+            }
+            Standing::Published if told => {
+                told = false;
+                let _ = writeln!(io::stderr(), "{tracker} lists it by name now");
+            }
+            Standing::Failed(_) | Standing::Published | Standing::Waiting => {}
+        }
     }
 }
 

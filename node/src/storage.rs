@@ -39,7 +39,6 @@ use minibit_core::id::PieceIndex;
 use minibit_core::metainfo::Metainfo;
 
 pub(crate) use self::check::hash_pieces;
-#[cfg_attr(not(test), expect(unused_imports, reason = "the engine that drives it is on its way"))]
 pub(crate) use self::disk::Disk;
 pub(crate) use self::error::StorageError;
 pub(crate) use self::files::Files;

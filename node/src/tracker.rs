@@ -1,8 +1,9 @@
 //! `node tracker`: one registry of swarms behind one port number.
 //!
-//! Over TCP it speaks HTTP: `/announce` and `/scrape` for clients, `/` for people, `/status.json` and `/metrics` for programs. Over UDP it
-//! speaks BEP 15, on a thread of its own that moves many datagrams with each system call. Everything that decides is in
-//! [`minibit_core::tracker`]; here bytes are moved, connections are bounded, and a timer forgets who fell silent.
+//! Over TCP it speaks HTTP: `/announce` and `/scrape` for clients, `/` for people, `/status.json` and `/metrics` for
+//! programs. Over UDP it speaks BEP 15, on a thread of its own that moves many datagrams with each system call. Everything
+//! that decides is in [`minibit_core::tracker`]; here bytes are moved, connections are bounded, and a timer forgets who
+//! fell silent.
 
 mod http;
 mod page;
@@ -13,7 +14,7 @@ mod tests;
 mod udp;
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -92,7 +93,7 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
     let mut session =
         Session::over(listener, clock, Arc::clone(&registry), Some(pages), &Network::of_tracker(ip))?;
     let mut interrupt = session.interrupt.clone();
-    hello(addr, !options.no_udp)?;
+    hello(addr, !options.no_udp);
     let ended = tokio::select! {
         ended = give(options, &mut session) => ended,
         () = expire(&registry, clock) => Ok(()),
@@ -147,18 +148,23 @@ async fn expire(registry: &Shared, clock: Clock) {
 }
 
 /// Says where the tracker is, and how others use it.
-fn hello(addr: SocketAddr, udp: bool) -> io::Result<()> {
+fn hello(addr: SocketAddr, udp: bool) {
     let port = addr.port();
-    let host =
-        if addr.ip().is_unspecified() { "HOST".into() } else { SocketAddr::new(addr.ip(), 0).to_string() };
-    let host = host.trim_end_matches(":0");
-    let mut out = io::stderr().lock();
-    writeln!(out, "listening on {addr}, TCP{}", if udp { " and UDP" } else { "" })?;
-    writeln!(
-        out,
-        "trackers to name in torrent files: http://{host}:{port}/announce{}",
-        if udp { format!(" or udp://{host}:{port}") } else { String::new() }
-    )?;
-    writeln!(out, "status: http://{host}:{port}/")?;
-    writeln!(out, "on another machine: {} seed PATH --tracker http://{host}:{port}/announce", called_as())
+    let host = match addr.ip() {
+        ip if ip.is_unspecified() => "HOST".into(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let http = format!("http://{host}:{port}");
+    let (and_udp, or_udp) =
+        if udp { (" and UDP", format!(" or udp://{host}:{port}")) } else { ("", String::new()) };
+    let text = format!(
+        "listening on {addr}, TCP{and_udp}\n\
+         to name in torrent files: {http}/announce{or_udp}\n\
+         status: {http}/\n\
+         on another machine: {} seed PATH --tracker {http}/announce\n",
+        called_as()
+    );
+    // A tracker whose output nobody reads is a tracker all the same.
+    let _ = io::stderr().write_all(text.as_bytes());
 }

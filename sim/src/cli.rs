@@ -1,11 +1,13 @@
 //! The command line: a plain parse, then the commands, one per file.
 //!
 //! Standard output carries the result alone; progress and errors go to standard error. Exit codes: 0 done; 1 the run failed, that is
-//! an `expect` rule does not hold, runs with the same seed differ, or a swarm without rules did not finish; 2 wrong usage or a wrong scenario;
+//! an `expect` rule does not hold, runs with the same seed differ, a replay differs from its record, or a swarm without rules did not
+//! finish; 2 wrong usage, a wrong scenario or no record;
 //! 130 interrupted.
 
 mod bench;
 mod progress;
+mod replay;
 mod run;
 mod table;
 
@@ -46,14 +48,16 @@ Examples:
       see reports/5peers_mp4/report.html
   sim run scenarios/flash_crowd.json --runs 5 --set groups.crowd.piece_selection=random
       the same swarm with another strategy
+  sim replay film.ndjson
+      once more what a node did that was started with --trace film.ndjson
   sim bench scenarios/bench/w-ps-1000.json
       how fast the simulator is
 
 Exit codes:
   0    done
-  1    an `expect` rule does not hold; or two runs with the same seed differ; or, in a scenario
-       without rules, the swarm got stuck or reached a limit
-  2    wrong usage, or a wrong scenario: nothing is written
+  1    an `expect` rule does not hold; or two runs with the same seed differ, or a replay from its
+       record; or, in a scenario without rules, the swarm got stuck or reached a limit
+  2    wrong usage, a wrong scenario, or no record: nothing is written
   130  interrupted: the report says how far the runs had come";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,6 +76,8 @@ enum Command {
     Run(run::Run),
     /// Measure how fast the simulator is on a scenario.
     Bench(bench::Bench),
+    /// Feed what a node recorded to the same core again, and compare what it says.
+    Replay(replay::Command),
     /// Print the JSON Schema of scenario files.
     Schema,
 }
@@ -127,6 +133,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(run) => run.execute(),
         Command::Bench(bench) => bench.execute(),
+        Command::Replay(replay) => replay.execute(),
         Command::Schema => print(&crate::scenario::schema()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| fail(&error))

@@ -1,7 +1,7 @@
 //! Which tracker to ask first, and whom when it does not answer (BEP 12).
 //!
-//! Trackers come in tiers. Within a tier the order is drawn once, so that a swarm spreads over its trackers; all of a tier are tried
-//! before the next tier is; and who answers goes to the front of its tier, to be the first one next time.
+//! Trackers come in tiers. Within a tier the order is drawn once, so that a swarm spreads over its trackers; all of a tier
+//! are tried before the next tier is; and who answers goes to the front of its tier, to be the first one next time.
 
 use crate::rng::Rng;
 

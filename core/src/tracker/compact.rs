@@ -43,6 +43,9 @@ pub enum Packed<S, L> {
     V6(L),
 }
 
+/// The bytes of an address of this sort.
+pub type PackedOf<A> = Packed<<A as Compact>::V4, <A as Compact>::V6>;
+
 impl<S, L> Packed<S, L> {
     /// Which it is.
     pub const fn family(&self) -> Family {

@@ -2,12 +2,12 @@
 //! fell silent.
 //!
 //! A peer is a position in two parallel lists with the seeders in front: its address, and what else is known of it. Answers
-//! are drawn out of the addresses alone, so they touch six bytes per peer handed out. A doubly linked list runs through the records by the
-//! time of the last announce; its head is the next to expire. An [`Index`] finds the position of an address. An announce costs
-//! O(1), apart from the peers that are handed out.
+//! are drawn out of the addresses alone, so they touch six bytes per peer handed out. A doubly linked list runs through the
+//! records by the time of the last announce; its head is the next to expire. An [`Index`] finds the position of an address.
+//! An announce costs O(1), apart from the peers that are handed out.
 //!
-//! Memory per IPv4 peer: 6 bytes of address, 20 of record, and 8 to 16 of the index: 34 to 42, with a quarter of the first two more
-//! while a list has room to grow. An IPv6 address takes 12 bytes more.
+//! Memory per IPv4 peer: 6 bytes of address, 20 of record, and 8 to 16 of the index: 34 to 42, with a quarter of the first
+//! two more while a list has room to grow. An IPv6 address takes 12 bytes more.
 
 mod index;
 
@@ -297,10 +297,32 @@ impl<K: Kept> Pool<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Purpose, Seed};
 
     #[test]
     fn records_are_small() {
         assert_eq!(size_of::<Record>(), 20);
         assert!(size_of::<Pool<[u8; 6]>>() <= 96);
+    }
+
+    /// R16, at the worst of all sizes on the way: lists that have just grown, and a table that has just doubled.
+    #[test]
+    fn a_peer_takes_64_bytes_at_most() {
+        fn most<const N: usize>() -> usize {
+            let key = Key::draw(&mut Seed::from_number(1).stream(Purpose::Test, 0));
+            let mut pool = Pool::<[u8; N]>::new();
+            let mut most = 0;
+            for number in 0..150_000_usize {
+                let mut addr = [0; N];
+                addr[..4].copy_from_slice(&number.to_be_bytes()[4..]);
+                pool.register(&key, Instant::ZERO, (addr, PeerId([1; 20])), (false, false), true);
+                if number >= 1_000 {
+                    let bytes = pool.addrs.capacity() * N + pool.records.capacity() * size_of::<Record>();
+                    most = most.max((bytes + pool.index.bytes()) / (number + 1));
+                }
+            }
+            most
+        }
+        assert_eq!((most::<6>(), most::<18>()), (48, 63));
     }
 }

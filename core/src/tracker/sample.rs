@@ -5,12 +5,12 @@ use crate::rng::Rng;
 /// An empty place. No number is as large.
 const EMPTY: u32 = u32::MAX;
 
-/// Draws `count` different numbers below `bound`, each subset equally likely and in a random order (Floyd's algorithm:
-/// Bentley and Floyd 1987, "A sample of brilliance"). All of them, when there are no more. They replace what is in `drawn`.
+/// Draws `count` different numbers below `bound`, each subset equally likely (Floyd's algorithm: Bentley and Floyd 1987, "A
+/// sample of brilliance"). All of them, when there are no more. They replace what is in `drawn`, in ascending order.
 ///
-/// To find repetitions, the numbers lie in a table of three places for each, in order and each about where it belongs, as they are
-/// spread evenly. So a number costs a few steps to insert, and afterwards they are sorted.
-pub(super) fn distinct(rng: &mut Rng, bound: u32, count: u32, drawn: &mut Vec<u32>) {
+/// To find repetitions, the numbers lie in a table of three places for each, in order and each about where it belongs, as
+/// they are spread evenly. So a number costs a few steps to insert, and afterwards they are sorted.
+pub(super) fn ascending(rng: &mut Rng, bound: u32, count: u32, drawn: &mut Vec<u32>) {
     let count = count.min(bound);
     drawn.clear();
     if count == bound {
@@ -28,7 +28,6 @@ pub(super) fn distinct(rng: &mut Rng, bound: u32, count: u32, drawn: &mut Vec<u3
         }
         drawn.retain(|&number| number != EMPTY);
     }
-    rng.shuffle(drawn);
 }
 
 /// False when the number is there already.
@@ -56,7 +55,9 @@ mod tests {
 
     fn distinct(rng: &mut Rng, bound: u32, count: u32) -> Vec<u32> {
         let mut drawn = vec![99];
-        super::distinct(rng, bound, count, &mut drawn);
+        super::ascending(rng, bound, count, &mut drawn);
+        assert!(drawn.is_sorted());
+        rng.shuffle(&mut drawn);
         drawn
     }
 

@@ -1,9 +1,9 @@
 //! The UDP tracker protocol (BEP 15, with the options of BEP 41), both sides, without a socket.
 //!
 //! A client first asks for a connection id, which only the owner of its address can receive, and shows it in each request.
-//! The id is a keyed hash of the address and of the time, so a [`Server`] keeps nothing for those who only ask. Until the id is shown no
-//! reply is longer than its request: nobody can have a tracker flood somebody else. What is no request of this protocol gets no
-//! reply at all.
+//! The id is a keyed hash of the address and of the time, so a [`Server`] keeps nothing for those who only ask. Until the
+//! id is shown no reply is longer than its request: nobody can have a tracker flood somebody else. What is no request of
+//! this protocol gets no reply at all.
 //!
 //! An [`Exchange`] is the client's side of one announce or scrape: what to send, when to send it again, which answers count.
 

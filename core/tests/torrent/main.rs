@@ -19,6 +19,7 @@ mod inventory;
 mod metadata;
 mod paced;
 mod pex;
+mod records;
 mod requests;
 mod serving;
 mod story;

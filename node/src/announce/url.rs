@@ -59,8 +59,8 @@ impl TrackerUrl {
         said.map_or(Ok(url), |key| Err(UrlError::Said { key }))
     }
 
-    /// Where a redirect leads: to another URL of HTTP, or another path of this server. What we said in the query is dropped from it, as we will say it
-    /// again.
+    /// Where a redirect leads: to another URL of HTTP, or another path of this server. What we said in the query is dropped
+    /// from it, as we will say it again.
     pub(super) fn redirect(&self, location: &str) -> Result<Self, UrlError> {
         let absolute = if location.starts_with('/') && !location.starts_with("//") {
             format!("http://{}{location}", self.authority())

@@ -68,15 +68,15 @@ enum Asking {
 impl Choices {
     /// The configuration that these choices make of the profile's.
     pub(crate) fn config(&self) -> Config {
-        self.applied(self.profile.config())
+        self.applied(&self.profile.config())
     }
 
     /// That of a tracker which is a seed itself: some systems have one of its own for it.
     pub(crate) fn tracker_seed_config(&self) -> Config {
-        self.applied(self.profile.tracker_seed_config().unwrap_or(self.profile.config()))
+        self.applied(&self.profile.tracker_seed_config().unwrap_or(self.profile.config()))
     }
 
-    fn applied(&self, base: Config) -> Config {
+    fn applied(&self, base: &Config) -> Config {
         let mut config = base.for_lan();
         set(&mut config.pieces, self.pieces);
         set(&mut config.choking.algorithm, self.choke);

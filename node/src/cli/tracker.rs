@@ -10,7 +10,7 @@ use super::choices::Choices;
 /// A tracker for a LAN.
 #[derive(Debug, Args)]
 pub(crate) struct Tracker {
-    /// The address to listen on, as IP:PORT or [IP]:PORT [default: all addresses, port 6969]
+    /// The address to listen on, such as 192.168.1.10:6969 [default: all addresses, port 6969]
     #[arg(short, long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
     /// Speak UDP on the same port; this is the default

@@ -72,6 +72,9 @@ pub(crate) struct Network {
     /// Receive no faster than this per second, such as "5 MiB/s"
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) down: Option<u64>,
+    /// Record what the protocol is told and what it does, for `sim replay`; the first torrent only
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
     /// Say nothing but results and errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -90,6 +93,7 @@ impl Network {
             discovery: Discovery { tracker: None, interfaces: Vec::new(), no_lan: true },
             up: None,
             down: None,
+            trace: None,
             quiet: false,
             verbose: false,
         }

@@ -21,6 +21,7 @@ use super::dial::dial;
 use super::event::{Arrival, Event, SwarmId};
 use super::link::{Link, Opened, Shared};
 use super::machine::Machine;
+use super::recording::Recording;
 use super::status::{Phase, Status};
 use crate::announce::Trackers;
 use crate::limits::{FAREWELL, STATUS_EVERY};
@@ -36,6 +37,7 @@ pub(crate) struct Swarm {
     name: String,
     config: Config,
     machine: Machine,
+    recording: Option<Recording>,
     outbox: Outbox<Net>,
     /// By the slot of the connection's id.
     links: Vec<Option<(ConnId, State)>>,
@@ -77,6 +79,7 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) config: Config,
     pub(crate) machine: Machine,
+    pub(crate) recording: Option<Recording>,
     pub(crate) disk: Option<Disk>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
     pub(crate) trackers: Option<Trackers>,
@@ -87,14 +90,27 @@ pub(crate) struct Parts {
 
 impl Swarm {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, info_hash, name, config, machine, disk, done, trackers, dial_from, verbose, shared } =
-            parts;
+        let Parts {
+            id,
+            info_hash,
+            name,
+            config,
+            machine,
+            recording,
+            disk,
+            done,
+            trackers,
+            dial_from,
+            verbose,
+            shared,
+        } = parts;
         Self {
             id,
             info_hash,
             name: show::harmless(&name),
             config,
             machine,
+            recording,
             outbox: Outbox::new(),
             links: Vec::new(),
             disk: disk.map(Arc::new),
@@ -145,9 +161,18 @@ impl Swarm {
     pub(crate) fn input(&mut self, now: Instant, input: Input<Net>) {
         let mut next = Some(input);
         while let Some(input) = next {
+            if let Some(recording) = &mut self.recording {
+                recording.input(now, &input);
+            }
             self.machine.handle_input(now, input, &mut self.outbox);
             while let Some(output) = self.outbox.pop() {
+                if let Some(recording) = &mut self.recording {
+                    recording.output(&output);
+                }
                 self.act(now, output);
+            }
+            if let Some(recording) = &mut self.recording {
+                recording.end(self.machine.poll_timeout());
             }
             next = self.followups.pop_front();
         }
@@ -316,7 +341,7 @@ impl Swarm {
                 self.enter(now, Phase::Described { info: (**info).clone(), peers });
             }
             CoreEvent::Banned { addr } => {
-                self.say(&format_args!("{addr} has sent wrong bytes and is banned"))
+                self.say(&format_args!("{addr} has sent wrong bytes and is banned"));
             }
             CoreEvent::PieceFailed { piece } => self.say(&format_args!("piece {} is wrong", piece.get())),
             _ => {}

@@ -97,6 +97,10 @@ async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted,
     match names::choose(text, found).map_err(|error| Failure::usage(error.into()))? {
         Choice::One(found) => described(options, *found, session, patience).await,
         Choice::Several(several) => Err(ambiguous(text, &several)?),
+        Choice::Nothing if let Some(info_hash) = InfoHash::from_hex(text) => {
+            let magnet = Magnet { info_hash, name: None, trackers: Vec::new(), peers: Vec::new() };
+            by_magnet(options, magnet, session).await
+        }
         Choice::Nothing => {
             let problems: Vec<_> = problems.into_iter().flatten().map(|text| show::harmless(&text)).collect();
             let nobody = format!("nobody has {:?}", show::harmless(text));

@@ -89,6 +89,7 @@ impl Layout {
     }
 
     /// Length of the content in bytes.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.slots.last().map_or(0, Slot::end)
     }

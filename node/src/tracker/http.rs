@@ -145,8 +145,8 @@ impl Server {
     }
 }
 
-/// Serves a connection of which `prefix` has been read already, until it ends. Bounded in every way: length of a head, time for a
-/// request, time in all, and number of connections.
+/// Serves a connection of which `prefix` has been read already, until it ends. Bounded in every way: length of a head, time
+/// for a request, time in all, and number of connections.
 pub(crate) async fn serve_http(stream: TcpStream, prefix: BytesMut, peer: SocketAddr, server: Server) {
     let (number, shown_out) = server.enter();
     let from = peer.ip().to_canonical();

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::status::{Row, Status};
+use crate::show;
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"refresh\" content=\"10\">\n\
@@ -26,7 +27,8 @@ pub(super) fn html(status: &Status) -> String {
     let mut out = String::from(HEAD);
     let mut write = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("a String takes everything");
     write(format_args!(
-        "<p>{swarms} swarms, {seeders} seeders, {leechers} leechers, {downloads} completed downloads; up for {uptime}.</p>\n"
+        "<p>{}, {seeders} seeders, {leechers} leechers, {downloads} completed downloads; up for {uptime}.</p>\n",
+        show::count(*swarms, "swarm")
     ));
     if rows.is_empty() {
         write(format_args!("<p>Nobody has announced anything yet.</p>\n"));
@@ -71,4 +73,28 @@ fn escaped(text: &str) -> String {
         }
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use minibit_core::tracker::Scrape;
+    use minibit_core::{InfoHash, Instant};
+
+    #[test]
+    fn a_name_is_text_and_nothing_else() {
+        let name = Some("<script>\"a\" & 'b'\u{7}".into());
+        let row = Row { info_hash: InfoHash([1; 20]), name, counted: Scrape::default() };
+        let status = Status {
+            taken: Instant::ZERO,
+            swarms: 2,
+            seeders: 0,
+            leechers: 0,
+            downloads: 0,
+            rows: vec![row],
+        };
+        let page = html(&status);
+        assert!(page.contains("<td>&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\u{fffd}</td>"), "{page}");
+        assert!(page.contains("These are the 1 with most peers") && !page.contains("<script"));
+    }
 }

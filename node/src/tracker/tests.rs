@@ -145,7 +145,7 @@ async fn people_and_programs_see_the_state() {
         page.starts_with("HTTP/1.1 200 OK") && page.contains("content-security-policy: default-src 'none'"),
         "{page}"
     );
-    assert!(page.contains("1 swarms, 0 seeders, 1 leechers") && page.contains(&"61".repeat(20)), "{page}");
+    assert!(page.contains("1 swarm, 0 seeders, 1 leechers") && page.contains(&"61".repeat(20)), "{page}");
     let json = world.get("/status.json").await;
     let (_, body) = json.split_once("\r\n\r\n").unwrap();
     let value: serde_json::Value = serde_json::from_str(body).unwrap();

@@ -134,7 +134,8 @@ impl Batch {
         self.send(count);
     }
 
-    /// How many datagrams have come. Errors are those of single datagrams, such as a port that was unreachable, or an interrupt.
+    /// How many datagrams have come. Errors are those of single datagrams, such as a port that was unreachable, or an
+    /// interrupt.
     fn receive(&mut self) -> usize {
         let mut lens = [(0, None); DATAGRAMS];
         let mut count = 0;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -17,36 +17,36 @@ use minibit_core::wire::{self, Decoder};
 use tempfile::TempDir;
 
 /// Nothing here takes so long, unless it never ends.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A directory in which the program runs.
-pub struct Place(TempDir);
+pub(crate) struct Place(TempDir);
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(TempDir::new().unwrap())
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// Makes a torrent file of something here, with pieces of 32 KiB.
-    pub fn create(&self, name: &str) -> (PathBuf, Metainfo) {
+    pub(crate) fn create(&self, name: &str) -> (PathBuf, Metainfo) {
         let output = self.command(&["create", name, "-l", "32 KiB"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let file = self.join(&format!("{name}.torrent"));
@@ -54,14 +54,14 @@ impl Place {
         (file, metainfo)
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
         command.current_dir(self.path()).args(arguments).env("NO_COLOR", "1").env_remove("MINIBIT_TRACKER");
         command
     }
 
     /// Starts the program.
-    pub fn start(&self, arguments: &[&str]) -> Program {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Program {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::null())
@@ -80,9 +80,10 @@ impl Place {
     }
 
     /// Seeds something here on a port of its own and waits until it can be reached.
-    pub fn seed(&self, what: &str, more: &[&str]) -> (Program, SocketAddr) {
+    pub(crate) fn seed(&self, what: &str, more: &[&str]) -> (Program, SocketAddr) {
         let arguments = ["seed", what, "--listen", "127.0.0.1", "--port", "0"];
-        let mut program = self.start(&[&arguments[..], more].concat());
+        let no_lan: &[&str] = if more.contains(&"--no-lan") { &[] } else { &["--no-lan"] };
+        let mut program = self.start(&[&arguments[..], no_lan, more].concat());
         let line = program.says("seeding on port ");
         let digits: String = line.chars().filter(char::is_ascii_digit).collect();
         let addr = SocketAddr::from(([127, 0, 0, 1], digits.parse().unwrap()));
@@ -90,17 +91,28 @@ impl Place {
     }
 
     /// Gets something into this place from a peer, and waits until that has ended.
-    pub fn get(&self, torrent: &Path, from: SocketAddr, more: &[&str]) -> Ended {
+    pub(crate) fn get(&self, torrent: &Path, from: SocketAddr, more: &[&str]) -> Ended {
         let torrent = torrent.to_str().unwrap();
         let from = from.to_string();
-        let arguments =
-            ["get", torrent, "--peer", &from, "--listen", "127.0.0.1", "--port", "0", "--timeout", "20s"];
+        let arguments = [
+            "get",
+            torrent,
+            "--peer",
+            &from,
+            "--no-lan",
+            "--listen",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--timeout",
+            "20s",
+        ];
         self.start(&[&arguments[..], more].concat()).wait()
     }
 }
 
 /// Bytes that no two blocks have in common.
-pub fn content(len: usize) -> Vec<u8> {
+pub(crate) fn content(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;
@@ -114,7 +126,7 @@ pub fn content(len: usize) -> Vec<u8> {
 }
 
 /// The program while it runs. Killed when it is dropped.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     lines: Receiver<String>,
     said: Vec<String>,
@@ -122,16 +134,16 @@ pub struct Program {
 
 /// How it ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Program {
     /// Waits until a line on standard error contains this, and returns the line.
     #[track_caller]
-    pub fn says(&mut self, what: &str) -> String {
+    pub(crate) fn says(&mut self, what: &str) -> String {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
@@ -140,23 +152,23 @@ impl Program {
                         return line;
                     }
                 }
-                Err(_) => panic!("{what:?} was not said, but {:#?}", self.said),
+                Err(error) => panic!("{what:?} was not said ({error}), but {:#?}", self.said),
             }
         }
     }
 
     /// Sends a signal, by the name that `kill` knows it by.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
     #[track_caller]
-    pub fn wait(mut self) -> Ended {
+    pub(crate) fn wait(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             match self.child.try_wait().unwrap() {
@@ -181,14 +193,14 @@ impl Drop for Program {
 
 impl Ended {
     #[track_caller]
-    pub fn is_done(&self) -> &Self {
+    pub(crate) fn is_done(&self) -> &Self {
         assert_eq!(self.code, Some(0), "{}", self.err);
         self
     }
 }
 
 /// A peer that the test plays: what it sends is up to the test.
-pub struct Stranger {
+pub(crate) struct Stranger {
     stream: TcpStream,
     decoder: Decoder,
     received: BytesMut,
@@ -196,11 +208,11 @@ pub struct Stranger {
 
 impl Stranger {
     /// Connects and says nothing.
-    pub fn connect(to: SocketAddr, metainfo: &Metainfo) -> Self {
+    pub(crate) fn connect(to: SocketAddr, metainfo: &Metainfo) -> Self {
         Self::over(TcpStream::connect_timeout(&to, PATIENCE).unwrap(), metainfo)
     }
 
-    pub fn over(stream: TcpStream, metainfo: &Metainfo) -> Self {
+    pub(crate) fn over(stream: TcpStream, metainfo: &Metainfo) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         let limits = wire::Limits::of(&metainfo.geometry());
@@ -208,13 +220,13 @@ impl Stranger {
     }
 
     /// Connects and shakes hands.
-    pub fn greet(to: SocketAddr, metainfo: &Metainfo, name: u8) -> Self {
+    pub(crate) fn greet(to: SocketAddr, metainfo: &Metainfo, name: u8) -> Self {
         let mut stranger = Self::connect(to, metainfo);
         stranger.shake_hands(metainfo, name);
         stranger
     }
 
-    pub fn shake_hands(&mut self, metainfo: &Metainfo, name: u8) {
+    pub(crate) fn shake_hands(&mut self, metainfo: &Metainfo, name: u8) {
         self.send(&Message::Handshake(Box::new(Handshake {
             info_hash: metainfo.info_hash(),
             peer_id: PeerId([name; 20]),
@@ -225,24 +237,24 @@ impl Stranger {
     }
 
     /// Sends a message; that the other end has closed meanwhile is found out when reading.
-    pub fn send(&mut self, message: &Message<Bytes>) {
+    pub(crate) fn send(&mut self, message: &Message<Bytes>) {
         let mut bytes = BytesMut::new();
         wire::encode(Encoding::Bep3, message, &mut bytes);
         self.send_bytes(&bytes);
     }
 
-    pub fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
     /// The next message; `None` when the other end has closed the connection.
     #[track_caller]
-    pub fn receive(&mut self) -> Option<Message<Bytes>> {
+    pub(crate) fn receive(&mut self) -> Option<Message<Bytes>> {
         loop {
             if let Some(message) = self.decoder.decode(&mut self.received).unwrap() {
                 return Some(message);
             }
-            let mut chunk = [0; 65_536];
+            let mut chunk = vec![0; 65_536];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return None,
                 Ok(len) => self.received.extend_from_slice(&chunk[..len]),
@@ -254,7 +266,7 @@ impl Stranger {
 
     /// Reads until such a message comes.
     #[track_caller]
-    pub fn receive_until(&mut self, wanted: impl Fn(&Message<Bytes>) -> bool) -> Message<Bytes> {
+    pub(crate) fn receive_until(&mut self, wanted: impl Fn(&Message<Bytes>) -> bool) -> Message<Bytes> {
         loop {
             match self.receive() {
                 Some(message) if wanted(&message) => return message,
@@ -266,7 +278,7 @@ impl Stranger {
 
     /// Is the connection closed by the other end, whatever it says before?
     #[track_caller]
-    pub fn is_let_go(&mut self) {
+    pub(crate) fn is_let_go(&mut self) {
         while self.receive().is_some() {}
     }
 }

@@ -7,8 +7,8 @@ use crate::bencode::Item;
 use crate::time::Instant;
 use crate::tracker::{Announcer, Packed, Scrape, Tracker};
 
-/// Answers the query of an announce that came from `from`. Peers of both address families are handed out: who asks over one may
-/// well have the other.
+/// Answers the query of an announce that came from `from`. Peers of both address families are handed out: who asks over one
+/// may well have the other.
 pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, query: &[u8]) -> Vec<u8> {
     let query = match parse_announce(query) {
         Ok(query) => query,
@@ -16,15 +16,17 @@ pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, q
     };
     let addr = SocketAddr::new(from.to_canonical(), query.port);
     let who = Announcer { addr, id: query.peer_id };
-    let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    let scrape = tracker.announce_to(now, query.info_hash, who, &query.request, None, |peer| match peer {
-        Packed::V4(packed) => v4.extend_from_slice(&packed),
-        Packed::V6(packed) => v6.extend_from_slice(&packed),
-    });
-    let scrape = match scrape {
-        Ok(scrape) => scrape,
+    let (scrape, peers) = match tracker.announce_packed(now, query.info_hash, who, &query.request, None) {
+        Ok(answer) => answer,
         Err(error) => return failure(&error.to_string()),
     };
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    for peer in peers {
+        match peer {
+            Packed::V4(packed) => v4.extend_from_slice(packed),
+            Packed::V6(packed) => v6.extend_from_slice(packed),
+        }
+    }
     let seconds = |duration: core::time::Duration| number(duration.as_secs());
     let mut entries = vec![
         ("complete", number(scrape.seeders.into())),
@@ -39,8 +41,8 @@ pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, q
     Item::dict(entries).to_bytes()
 }
 
-/// Answers the query of a scrape (BEP 48). Swarms that are not known are left out. The swarms have to be named: a list of all would
-/// have no bound.
+/// Answers the query of a scrape (BEP 48). Swarms that are not known are left out. The swarms have to be named: a list of
+/// all would have no bound.
 pub fn scrape(tracker: &mut Tracker<SocketAddr>, now: Instant, query: &[u8]) -> Vec<u8> {
     let swarms = match parse_scrape(query) {
         Ok(swarms) if swarms.is_empty() => {

@@ -1,8 +1,8 @@
 //! Where in a list an address stands: a table of positions, found by a keyed hash of the address.
 //!
-//! It is a hash table that nobody ever walks through, so its order decides nothing. Four bytes a place, at most every second
-//! place taken (linear probing: 1.5 places are looked at to find an address, 2.5 to miss one). The key is secret: who may choose
-//! addresses, as everybody with an IPv6 network can, still cannot choose those that collide.
+//! It is a hash table that nobody ever walks through, so its order decides nothing. Four bytes a place, at most every
+//! second place taken (linear probing: 1.5 places are looked at to find an address, 2.5 to miss one). The key is secret:
+//! who may choose addresses, as everybody with an IPv6 network can, still cannot choose those that collide.
 
 /// An empty place.
 const EMPTY: u32 = u32::MAX;
@@ -103,6 +103,10 @@ impl Index {
     pub(super) fn len(&self) -> usize {
         assert_eq!(self.places.iter().filter(|&&place| place != EMPTY).count(), self.taken);
         self.taken
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.places.capacity() * size_of::<u32>()
     }
 }
 

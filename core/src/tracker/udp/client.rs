@@ -50,8 +50,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// An announce to a tracker that is spoken to over `family`. `path` is what follows host and port in its URL. Transaction ids
-    /// are drawn from `rng`, which must be one that nobody else can foresee.
+    /// An announce to a tracker that is spoken to over `family`. `path` is what follows host and port in its URL.
+    /// Transaction ids are drawn from `rng`, which must be one that nobody else can foresee.
     pub fn announce(now: Instant, query: Query, path: &str, family: Family, mut rng: Rng) -> Self {
         let transaction = transaction(&mut rng);
         Self { query, path: path.into(), family, rng, connection: None, transaction, tries: 0, due: now }
@@ -83,8 +83,8 @@ impl Exchange {
         self.due
     }
 
-    /// A datagram has come from the tracker's address. The answer, once it is there; what carries another transaction id is late
-    /// or not ours, and is ignored.
+    /// A datagram has come from the tracker's address. The answer, once it is there; what carries another transaction id is
+    /// late or not ours, and is ignored.
     ///
     /// # Errors
     /// When it refuses us, or makes no sense.

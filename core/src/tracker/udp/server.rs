@@ -22,7 +22,8 @@ impl Server {
         Self { ids: ConnectionIds::new(secret) }
     }
 
-    /// Answers a datagram that came from `from`: what `reply` held is replaced by the answer, of [`MAX_REPLY`] bytes at most, or by nothing.
+    /// Answers a datagram that came from `from`: what `reply` held is replaced by the answer, of [`MAX_REPLY`] bytes at
+    /// most, or by nothing.
     ///
     /// With room for it in `reply`, an announce is answered without an allocation.
     pub fn answer(
@@ -83,20 +84,18 @@ fn announce(
     let mut request = query.request.clone();
     request.numwant = request.numwant.min(u32::try_from(room).unwrap_or(u32::MAX));
     let interval = tracker.config().interval.as_secs();
-    let counters = reply.len();
-    reply.extend_from_slice(&u32::try_from(interval).unwrap_or(u32::MAX).to_be_bytes());
-    reply.extend_from_slice(&[0; 8]);
     let who = Announcer { addr, id: query.peer_id };
-    let scrape = tracker
-        .announce_to(now, query.info_hash, who, &request, Some(family), |peer| match peer {
-            Packed::V4(packed) => reply.extend_from_slice(&packed),
-            Packed::V6(packed) => reply.extend_from_slice(&packed),
-        })
+    let (scrape, peers) = tracker
+        .announce_packed(now, query.info_hash, who, &request, Some(family))
         .map_err(|error| error.to_string())?;
-    let place = reply.get_mut(counters..).and_then(|rest| rest.get_mut(4..12));
-    if let Some((leechers, seeders)) = place.and_then(|place| place.split_at_mut_checked(4)) {
-        leechers.copy_from_slice(&scrape.leechers.to_be_bytes());
-        seeders.copy_from_slice(&scrape.seeders.to_be_bytes());
+    for number in [u32::try_from(interval).unwrap_or(u32::MAX), scrape.leechers, scrape.seeders] {
+        reply.extend_from_slice(&number.to_be_bytes());
+    }
+    for peer in peers {
+        match peer {
+            Packed::V4(packed) => reply.extend_from_slice(packed),
+            Packed::V6(packed) => reply.extend_from_slice(packed),
+        }
     }
     Ok(())
 }

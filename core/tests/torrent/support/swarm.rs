@@ -89,7 +89,12 @@ pub(crate) struct Swarm<E: Medium> {
     agenda: BTreeMap<(Instant, u64), Happening<E>>,
     sequence: u64,
     outbox: Outbox<E>,
+    /// Hears everything.
+    pub(crate) tap: Option<Tap<E>>,
 }
+
+/// Is told of each input of each member, of its outputs and of the next time-out.
+pub(crate) type Tap<E> = Box<dyn FnMut(usize, Instant, &Input<E>, &[Output<E>], Option<Instant>)>;
 
 impl<E: Medium> Swarm<E> {
     pub(crate) fn new(geometry: Geometry, world: World, seed: u64) -> Self {
@@ -107,6 +112,7 @@ impl<E: Medium> Swarm<E> {
             agenda: BTreeMap::new(),
             sequence: 0,
             outbox: Outbox::new(),
+            tap: None,
         }
     }
 
@@ -316,12 +322,16 @@ impl<E: Medium> Swarm<E> {
         let Member { torrent: Some(torrent), witness, .. } = &mut self.members[member] else { return };
         self.inputs += 1;
         witness.hears(torrent, &input);
+        let tapped = self.tap.is_some().then(|| input.clone());
         torrent.handle_input(self.now, input, &mut self.outbox);
         let mut outputs = Vec::new();
         while let Some(output) = self.outbox.pop() {
             outputs.push(output);
         }
         witness.sees(self.now, torrent, &outputs);
+        if let (Some(tap), Some(input)) = (&mut self.tap, tapped) {
+            tap(member, self.now, &input, &outputs, torrent.poll_timeout());
+        }
         for output in outputs {
             self.act(member, output);
         }
