@@ -23,8 +23,8 @@ pub(crate) use transfer::{Get, Network, Seed};
 #[derive(Debug, Parser)]
 #[command(
     version,
-    about = "Make torrent files and look into them",
-    long_about = "Make torrent files and look into them.\n\nThis is MiniBit's node, not Node.js.",
+    about = "Give files to others and get theirs, on a LAN and among BitTorrent clients",
+    long_about = "Give files to others and get theirs, on a LAN and among BitTorrent clients.\n\nThis is MiniBit's node, not Node.js.",
     subcommand_required = true,
     args_override_self = true,
     arg_required_else_help = true
@@ -89,19 +89,33 @@ pub(crate) fn parse() -> Command {
     let name = called_as();
     let command = Cli::command()
         .after_help(format!(
-            "Examples:\n  {name} create movie.mp4\n  {name} create photos --tracker http://tracker.lan:6969/announce\n  \
-             {name} inspect movie.mp4.torrent"
+            "Examples:\n  {name} seed movie.mp4\n  {name} get movie.mp4\n  {name} list\n  {name} create movie.mp4"
         ))
         .after_long_help(format!(
-            "Examples:\n  {name} create movie.mp4\n  {name} create photos --tracker http://tracker.lan:6969/announce\n  \
+            "Examples:\n  {name} seed movie.mp4\n  {name} get movie.mp4\n  {name} list\n  {name} tracker\n  \
+             {name} create movie.mp4\n  {name} create photos --tracker http://tracker.lan:6969/announce\n  \
              {name} inspect --json movie.mp4.torrent\n\n\
-             Exit codes:\n  0  done\n  1  it could not be done, or a torrent file is not in order\n  \
-             2  it was asked for in a wrong way; nothing was touched"
+             Exit codes:\n  0    done\n  1    it could not be done, or a torrent file is not in order\n  \
+             2    it was asked for in a wrong way; nothing was touched\n  \
+             3    not found, not in time, or more than one thing has the name\n  130  interrupted"
         ))
         .mut_subcommand("create", |create| {
             create.after_help(format!(
                 "Examples:\n  {name} create movie.mp4\n  {name} create photos -o /tmp/holiday.torrent -l \"1 MiB\"\n  \
                  {name} create movie.mp4 --tracker udp://tracker.lan:6969 --private"
+            ))
+        })
+        .mut_subcommand("seed", |seed| {
+            seed.after_help(format!(
+                "Examples:\n  {name} seed movie.mp4\n  {name} seed photos --tracker tracker.lan --up \"5 MiB/s\"\n  \
+                 {name} seed movie.mp4.torrent"
+            ))
+        })
+        .mut_subcommand("get", |get| {
+            get.after_help(format!(
+                "Examples:\n  {name} get movie.mp4\n  {name} get movie.mp4.torrent -o /tmp --peer 192.168.1.7:6881\n  \
+                 {name} get movie --tracker tracker.lan --seed-after 10min\n  \
+                 {name} get 'magnet:?xt=urn:btih:…'"
             ))
         })
         .mut_subcommand("inspect", |inspect| {

@@ -86,7 +86,7 @@ pub(crate) fn rate(bytes: u64, time: Duration) -> String {
 
 /// `1.24 s`, `12 min 4 s`.
 pub(crate) fn duration(time: Duration) -> String {
-    if time < Duration::from_secs(60) {
+    if time < Duration::from_mins(1) {
         format!("{:.2} s", time.as_secs_f64())
     } else {
         format!("{} min {} s", time.as_secs() / 60, time.as_secs() % 60)

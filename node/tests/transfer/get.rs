@@ -240,3 +240,15 @@ fn a_tracker_may_seed() {
     there.start(&arguments).wait().is_done();
     assert_eq!(there.read("file"), here.read("file"));
 }
+
+#[test]
+fn a_trace_replays_to_the_same_outputs() {
+    let (here, there) = (Place::new(), Place::new());
+    here.write("file", content(300_000));
+    let (torrent, _) = here.create("file");
+    let (_seeder, addr) = here.seed("file.torrent", &[]);
+    there.get(&torrent, addr, &["--trace", "trace.ndjson"]).is_done();
+    let trace = String::from_utf8(there.read("trace.ndjson")).unwrap();
+    let summary = minibit_core::trace::replay(trace.lines()).unwrap();
+    assert!(summary.inputs > 50, "{summary:?}");
+}
