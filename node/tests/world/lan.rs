@@ -63,6 +63,14 @@ fn swarm(tracker: Option<&str>) {
     seed.arg("seed").arg(&origin).args(["--up", UPLINK]);
     finding(&mut seed);
     let _seed = Running::start(&mut seed);
+    // Who asks for a name before anybody has it is told so at once.
+    until("the seed is found", PATIENCE, || {
+        let mut list = node(2);
+        list.args(["list", "--json"]);
+        finding(&mut list);
+        let listed = list.stdout(Stdio::piped()).output().unwrap();
+        String::from_utf8_lossy(&listed.stdout).contains("movie.mp4")
+    });
 
     let directory = |host: usize| -> PathBuf { place.path().join(format!("host{host}")) };
     let get = |host: usize| {
