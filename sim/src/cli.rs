@@ -37,7 +37,8 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// When to use colour.
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    // Last but for `--help`, however many commands there are.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", display_order = 100)]
     color: Colour,
 }
 

@@ -386,6 +386,6 @@ fn thousands_of_requests_wait_and_are_served() {
     while !solo.held.is_empty() {
         got += served(&solo.release(), conn);
     }
-    // Each once, and again the one that was asked for anew while the disk had it.
-    assert_eq!(got, 2_501);
+    // Each once, and again those that were asked for anew while the disk had them: they take half of the credit, 32 blocks.
+    assert_eq!(got, 2_516);
 }
