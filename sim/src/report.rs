@@ -21,7 +21,6 @@ pub mod format;
 pub mod html;
 pub mod manifest;
 pub mod plot;
-pub mod stats;
 pub mod summary;
 #[cfg(test)]
 mod testing;

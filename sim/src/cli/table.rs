@@ -8,8 +8,8 @@ use owo_colors::OwoColorize as _;
 use super::run::Cost;
 use crate::report::ReportInput;
 use crate::report::format::{bytes, grouped};
-use crate::report::stats::Distribution;
 use crate::results::{Ending, Outcome, PeerResult, RunResult};
+use crate::statistics::Distribution;
 
 /// Rows of the first run that are shown before the rest is left to `peers.csv`.
 const ROWS: usize = 24;

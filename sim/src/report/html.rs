@@ -13,10 +13,10 @@ use serde::Serialize;
 use super::findings;
 use super::format::{bytes, count, duration, exact_seconds, grouped, number, percent};
 use super::plot::{Figures, ratio};
-use super::stats::float;
 use super::summary::{Spread, Summary};
 use super::{ReportError, ReportInput, group_name, hex};
 use crate::results::{PeerResult, RunResult};
+use crate::statistics::float;
 
 /// Most rows of the table of peers; `peers.csv` has all of them.
 const ROWS: usize = 2000;

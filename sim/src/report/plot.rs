@@ -25,9 +25,9 @@ use self::ecdf::Series;
 use self::palette::Colour;
 use self::raster::Cells;
 use super::format::{bytes, count};
-use super::stats::Distribution;
 use super::summary::Summary;
 use super::{ReportError, ReportInput};
+use crate::statistics::Distribution;
 
 /// Up to so many downloads are shown one by one.
 const FEW: usize = 12;

@@ -7,9 +7,9 @@
 use serde::Serialize;
 
 use super::bound::{self, Bound};
-use super::stats::{Distribution, float, rounded};
 use super::{ReportInput, TRACKER_GROUP};
 use crate::results::{Ending, KINDS, Outcome, PeerResult, RunResult, Tally, kind_name};
+use crate::statistics::{Distribution, float, rounded};
 
 /// Version of the layout of `summary.json`.
 pub const SCHEMA: u32 = 1;
@@ -94,7 +94,7 @@ pub struct Group {
     pub downloads: Distribution,
 }
 
-/// How values are spread. Quantiles as in [`stats`](super::stats).
+/// How values are spread. Quantiles as in [`distribution`](crate::statistics::distribution).
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Spread {
     /// The smallest.
@@ -168,7 +168,7 @@ impl Summary {
             bound: bound.map(|bound| LowerBound {
                 t_min_s: rounded(bound.seconds),
                 start_s: rounded(bound.start.as_secs_f64()),
-                efficiency: efficiencies.and_then(|all| super::stats::mean(&all)).map(rounded),
+                efficiency: efficiencies.and_then(|all| crate::statistics::mean(&all)).map(rounded),
             }),
             runs,
             checks: input

@@ -7,7 +7,6 @@ use minibit_core::config::{
     ChokeAlgorithm, Choking, Config, Encoding, Inventory, Limits, PieceSelection, Requests, Timeouts,
 };
 
-use super::stats::float;
 use super::{ReportError, ReportInput};
 use crate::results::{
     ANNOUNCE, ANNOUNCE_RESPONSE, Ending, KINDS, MissingPiece, Outcome, PeerResult, RunResult, Sample, Stuck,
@@ -18,6 +17,7 @@ use crate::scenario::{
     Arrivals, Content, Departures, Group, InitialPieces, Latency, Link, LinkDist, MessageCount, Network,
     Scenario, Stop, Tracker,
 };
+use crate::statistics::float;
 
 /// What a report is made of.
 pub(super) struct Case {

@@ -117,7 +117,7 @@ pub(super) fn draw(
     register_faces();
     let title_lines = wrapped(title, Type::new(TITLE_SIZE, INK).bold());
     let subtitle_lines = wrapped(subtitle, Type::new(SUBTITLE_SIZE, MUTED));
-    let lines = |lines: &[String], each: f64| each * crate::report::stats::float_len(lines.len());
+    let lines = |lines: &[String], each: f64| each * crate::statistics::float_len(lines.len());
     let subtitle_top = 18.0 + lines(&title_lines, 28.0);
     let head = (subtitle_top + lines(&subtitle_lines, 19.0) + 12.0).ceil();
     let height = (head + body).ceil();

@@ -6,10 +6,10 @@ use super::ecdf::{self, Mark};
 use super::palette::GHOST;
 use super::{FEW, Figure, curves_of, group_colour, group_key, group_key_height, spoken_scope};
 use crate::report::format::{self, count, duration, duration_or_never};
-use crate::report::stats::{Distribution, float};
 use crate::report::summary::{Summary, downloads};
 use crate::report::{ReportError, ReportInput, piece_count};
 use crate::results::{Outcome, PeerResult};
+use crate::statistics::{Distribution, float};
 
 const NAME: &str = "download_time";
 

@@ -7,7 +7,7 @@ use super::axis::{Scale, Unit};
 use super::canvas::{Canvas, MARGIN, TICK, Type, WIDTH, width_of};
 use super::palette::{AXIS, Colour, INK, MUTED};
 use crate::report::format;
-use crate::report::stats::Distribution;
+use crate::statistics::Distribution;
 
 /// Height of the plot, of what is below it, and the width of the labels.
 const PLOT: f64 = 400.0;
@@ -126,7 +126,7 @@ fn labels(canvas: &mut Canvas<'_>, series: &[Series]) {
     let mut order: Vec<&Series> = series.iter().collect();
     let rank = |series: &Series| series.values.median().unwrap_or(f64::INFINITY);
     order.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
-    let height = |series: &Series| 40.0 + 18.0 * crate::report::stats::float_len(series.notes.len());
+    let height = |series: &Series| 40.0 + 18.0 * crate::statistics::float_len(series.notes.len());
     let total: f64 = order.iter().map(|series| height(series)).sum();
     let mut y = ((PLOT - total) / 2.0).max(8.0) + 10.0;
     for series in order {
@@ -134,7 +134,7 @@ fn labels(canvas: &mut Canvas<'_>, series: &[Series]) {
         canvas.text(RIGHT + 18.0, y, &name, Type::new(15.0, series.colour).bold());
         for (line, note) in series.notes.iter().enumerate() {
             let style = Type::new(12.5, if line == 0 { INK } else { MUTED });
-            canvas.text(RIGHT + 18.0, y + 20.0 + 18.0 * crate::report::stats::float_len(line), note, style);
+            canvas.text(RIGHT + 18.0, y + 20.0 + 18.0 * crate::statistics::float_len(line), note, style);
         }
         y += height(series);
     }

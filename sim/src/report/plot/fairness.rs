@@ -5,10 +5,10 @@ use super::bars::{self, Row};
 use super::ecdf::{self, Mark};
 use super::{FEW, Figure, curves_of, group_colour, group_key, group_key_height, spoken_scope};
 use crate::report::format::{self, number, percent};
-use crate::report::stats::{Distribution, float, float_len};
 use crate::report::summary::{Summary, downloads};
 use crate::report::{ReportError, ReportInput};
 use crate::results::{PeerResult, RunResult};
+use crate::statistics::{Distribution, float, float_len};
 
 const NAME: &str = "fairness";
 

@@ -7,10 +7,10 @@ use super::bars::{self, Row};
 use super::palette::{self, Colour, MUTED};
 use super::{Figure, spoken_scope};
 use crate::report::format::{self, number, percent};
-use crate::report::stats::{float, float_len};
 use crate::report::summary::Summary;
 use crate::report::{ReportError, ReportInput};
 use crate::results::{KINDS, PeerResult, RunResult, Tally, kind_name};
+use crate::statistics::{float, float_len};
 
 const NAME: &str = "messages_sent";
 /// Most peers that get a row of their own.

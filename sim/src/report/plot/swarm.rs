@@ -13,10 +13,10 @@ use super::palette::{AXIS, BLACK, WHITE, viridis};
 use super::raster::Cells;
 use super::{Figure, first_run_of};
 use crate::report::format::{self, count, duration, percent};
-use crate::report::stats::{float, float_len};
 use crate::report::summary::downloads;
 use crate::report::{ReportError, ReportInput, piece_count};
 use crate::results::{Outcome, PeerResult, RunResult};
+use crate::statistics::{float, float_len};
 
 const NAME: &str = "swarm";
 /// Most rows of cells, and most cells in a row.

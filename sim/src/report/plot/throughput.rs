@@ -5,10 +5,10 @@ use super::canvas::{Canvas, MARGIN, TICK, Type, WIDTH};
 use super::palette::{self, AXIS, Colour};
 use super::{Figure, first_run_of};
 use crate::report::format::{byte_unit, duration, number, percent};
-use crate::report::stats::float;
 use crate::report::summary::Summary;
 use crate::report::{ReportError, ReportInput};
 use crate::results::Sample;
+use crate::statistics::float;
 
 const NAME: &str = "throughput";
 const PLOT: f64 = 250.0;
