@@ -1,5 +1,6 @@
 //! A deterministic simulator of swarms that drives the real protocol core.
 pub mod cli;
+pub mod compare;
 pub mod digest;
 pub mod network;
 pub mod population;

@@ -123,6 +123,18 @@ pub struct Sample {
     pub total_copies: u64,
 }
 
+/// Copies of the pieces over time, in a size that is bounded: neighbouring pieces share a bin, and long runs are looked at less
+/// often.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copies {
+    /// When it was looked.
+    pub times: Vec<Instant>,
+    /// Peers that were present then.
+    pub present: Vec<u32>,
+    /// Per time and bin of pieces, in the pieces' order: copies of the rarest piece of the bin among those present.
+    pub rarest: Vec<Vec<u32>>,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -179,6 +191,8 @@ pub struct RunResult {
     pub timeline: Vec<Sample>,
     /// Per sample and peer: pieces held, `u32::MAX` while absent. Same order as `timeline` and `peers`.
     pub progress: Vec<Vec<u32>>,
+    /// Copies of the pieces over time.
+    pub copies: Copies,
 }
 
 impl PeerResult {

@@ -111,7 +111,7 @@ impl Overview<'_> {
         let more = if runs.len() > digests.len() { " …" } else { "" };
         let checked = if self.checked { "  (each run done twice: equal)" } else { "" };
         let _infallible = writeln!(text, "digest {}{more}{checked}", digests.join(" "));
-        let _infallible = writeln!(text, "{} files in {}/, see report.html", self.files, self.dir.display());
+        let _infallible = writeln!(text, "{} files in {}/, see index.html", self.files, self.dir.display());
     }
 }
 

@@ -19,6 +19,8 @@ pub const SCHEMA: u32 = 1;
 pub struct Summary {
     /// [`SCHEMA`].
     pub schema: u32,
+    /// What happened, in one sentence.
+    pub headline: String,
     /// Name of the scenario.
     pub scenario: String,
     /// Each run.
@@ -160,8 +162,9 @@ impl Summary {
         let everyone: Vec<_> = input.runs.iter().flat_map(|run| &run.peers).collect();
         let runs: Vec<_> = input.runs.iter().map(|run| Run::new(run, bound.as_ref())).collect();
         let efficiencies: Option<Vec<f64>> = runs.iter().map(|run| run.efficiency).collect();
-        Self {
+        let mut summary = Self {
             schema: SCHEMA,
+            headline: String::new(),
             scenario: input.scenario.name.clone(),
             overall: Group::new("all", &everyone, downloads),
             groups,
@@ -180,7 +183,9 @@ impl Summary {
                     passed: verdict.passed,
                 })
                 .collect(),
-        }
+        };
+        summary.headline = super::findings::headline(input, &summary);
+        summary
     }
 
     /// The groups in which somebody downloads.

@@ -16,6 +16,8 @@ use super::distribution::{float_len, quantile};
 
 /// Resamples per interval.
 pub const RESAMPLES: usize = 10_000;
+/// Resamples per band: a picture shows no third digit.
+pub const BAND_RESAMPLES: usize = 1000;
 /// With five pairs all of one sign, chance alone does as much in 2 of 32 cases, which is more than 5 %; with six, in 2 of 64.
 pub const LEAST_SEEDS: usize = 6;
 /// What the interval leaves out on each side.
@@ -105,6 +107,44 @@ pub fn resampler(owner: u32) -> Rng {
     Seed::from_number(0).stream(Purpose::Bootstrap, owner)
 }
 
+/// For curves that are given at common points, one per seed: the interval of their mean at each point. The seeds are
+/// resampled as a whole, [`BAND_RESAMPLES`] times. Empty with fewer than [`LEAST_SEEDS`].
+///
+/// # Panics
+/// When the curves are not of the same length.
+pub fn band_of_means(curves: &[Vec<f64>]) -> Vec<Interval> {
+    if curves.len() < LEAST_SEEDS {
+        return Vec::new();
+    }
+    let points = curves[0].len();
+    let mut rng = resampler(u32::MAX);
+    // How often each seed was drawn.
+    let resamples: Vec<Vec<f64>> = (0..BAND_RESAMPLES)
+        .map(|_| {
+            let mut times = vec![0.0; curves.len()];
+            for _ in curves {
+                times[rng.index(curves.len())] += 1.0;
+            }
+            times
+        })
+        .collect();
+    let at = |point: usize| {
+        let values: Vec<f64> = curves.iter().map(|curve| curve[point]).collect();
+        if values.iter().all(|value| value.to_bits() == values[0].to_bits()) {
+            return Interval { low: values[0], high: values[0] };
+        }
+        let mean = |times: &Vec<f64>| {
+            times.iter().zip(&values).map(|(times, value)| times * value).sum::<f64>()
+                / float_len(values.len())
+        };
+        let mut means: Vec<f64> = resamples.iter().map(mean).collect();
+        means.sort_unstable_by(f64::total_cmp);
+        let end = |q| quantile(&means, q).expect("there are resamples");
+        Interval { low: end(TAIL), high: end(1.0 - TAIL) }
+    };
+    (0..points).map(at).collect()
+}
+
 fn interval(values: &[f64], centre: Centre, owner: u32) -> Interval {
     if values.iter().all(|value| value.to_bits() == values[0].to_bits()) {
         return Interval { low: values[0], high: values[0] };
@@ -156,6 +196,18 @@ mod tests {
         let interval = estimate.interval.unwrap();
         assert!(interval.high.is_infinite() && interval.low.is_finite(), "{interval:?}");
         assert_eq!(Estimate::new(&values, Centre::Mean, 1).unwrap().reached(), None);
+    }
+
+    #[test]
+    fn a_band_is_as_wide_as_the_intervals_of_its_points() {
+        // The first point is that of the binomial above, the second the same in all curves.
+        let curves: Vec<Vec<f64>> =
+            (0..10).map(|seed| vec![if seed < 5 { 0.0 } else { 1.0 }, 0.25]).collect();
+        let band = band_of_means(&curves);
+        near(band[0].low, 0.2, 1e-9);
+        near(band[0].high, 0.8, 1e-9);
+        assert_eq!(band[1], Interval { low: 0.25, high: 0.25 });
+        assert_eq!(band_of_means(&curves[..5]), []);
     }
 
     #[test]

@@ -188,6 +188,37 @@ impl Canvas<'_> {
         self.attempt(result);
     }
 
+    /// A broken line from point to point.
+    pub(super) fn dashed_path(&mut self, points: &[(f64, f64)], width: f64, stroke: Colour) {
+        const DASH: f64 = 8.0;
+        const GAP: f64 = 4.0;
+        let (mut left, mut drawn) = (DASH, true);
+        let mut dash: Vec<(f64, f64)> = points.first().copied().into_iter().collect();
+        for pair in points.windows(2) {
+            let (mut from, to) = (pair[0], pair[1]);
+            let mut rest = libm::hypot(to.0 - from.0, to.1 - from.1);
+            while rest > 0.0 {
+                let step = rest.min(left);
+                let share = step / rest;
+                from = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);
+                dash.push(from);
+                rest -= step;
+                left -= step;
+                if left <= 0.0 {
+                    if drawn {
+                        self.path(&dash, width, stroke);
+                    }
+                    drawn = !drawn;
+                    left = if drawn { DASH } else { GAP };
+                    dash = vec![from];
+                }
+            }
+        }
+        if drawn {
+            self.path(&dash, width, stroke);
+        }
+    }
+
     /// A filled polygon.
     pub(super) fn polygon(&mut self, points: &[(f64, f64)], fill: Colour) {
         let mut places: Vec<_> = points.iter().map(|&point| self.place(point)).collect();

@@ -20,7 +20,7 @@ const CLASSES: [&str; 6] =
     ["blocks", "requests", "inventory", "choking and interest", "tracker", "connection"];
 
 /// The class of a kind of message.
-fn class_of(kind: usize) -> usize {
+pub(super) fn class_of(kind: usize) -> usize {
     match MessageKind::ALL.get(kind) {
         Some(MessageKind::Piece) => 0,
         Some(MessageKind::Request | MessageKind::Cancel | MessageKind::RejectRequest) => 1,
