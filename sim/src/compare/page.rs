@@ -213,8 +213,11 @@ fn table(evidence: &Evidence) -> Table {
     let mut columns = vec![("measure".to_owned(), false)];
     columns.extend(evidence.variants.iter().map(|variant| (variant.label.clone(), true)));
     let changed = evidence.variants.len() > 1;
+    let several = evidence.variants.len() > 2;
     if changed {
-        columns.push(("to".to_owned(), false));
+        if several {
+            columns.push(("to".to_owned(), false));
+        }
         columns.push(("change".to_owned(), true));
         columns.push(("95 % interval".to_owned(), false));
         columns.push(("seeds".to_owned(), false));
@@ -237,7 +240,9 @@ fn table(evidence: &Evidence) -> Table {
         }
         for variant in 1..evidence.variants.len() {
             let mut row: Vec<Cell> = [name()].into_iter().chain(values()).collect();
-            row.push(Cell::text(&evidence.variants[variant].label));
+            if several {
+                row.push(Cell::text(&evidence.variants[variant].label));
+            }
             row.extend(match evidence.finding(variant, measure) {
                 None => ["–", "", "", ""].map(Cell::text),
                 Some(finding) => changes(finding),
@@ -253,7 +258,7 @@ fn changes(finding: &Finding) -> [Cell; 4] {
     [
         Cell::number(finding.measure.shown_change(value), value),
         Cell::text(words::interval(finding).unwrap_or_else(|| "too few seeds".to_owned())),
-        Cell::text(words::signs(&finding.change)),
+        Cell::text(words::arrows(&finding.change)),
         Cell { text: words::verdict(finding).to_owned(), key: None, class: class(finding) },
     ]
 }

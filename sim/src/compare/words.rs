@@ -14,6 +14,28 @@ pub fn headline(cases: &[Evidence]) -> String {
     match cases {
         [] => "Nothing was compared".to_owned(),
         [case] => of_case(case),
+        cases if comparable(cases) => {
+            let [first, second] = [0, 1].map(|variant| shortened(&cases[0].variants[variant].label, NAME));
+            let common = common_beginning(cases);
+            let found = cases.iter().map(|case| {
+                let finding = case.finding(1, Measure::MedianDownload);
+                let what = finding.map_or_else(
+                    || "nothing to compare".to_owned(),
+                    |finding| match finding.change.verdict() {
+                        Verdict::Lower | Verdict::Higher => {
+                            finding.measure.shown_change(finding.change.estimate.value)
+                        }
+                        Verdict::NotShown => "no difference shown".to_owned(),
+                        Verdict::TooFewSeeds => "too few seeds to tell".to_owned(),
+                    },
+                );
+                format!("{what} in {}", shortened(&case.name[common..], NAME))
+            });
+            format!(
+                "The median download with {second} against {first}: {}",
+                found.collect::<Vec<_>>().join(", ")
+            )
+        }
         cases => {
             let shown = |case: &&Evidence| differs(case);
             let with: Vec<&str> = cases.iter().filter(shown).map(|case| case.name.as_str()).collect();
@@ -28,6 +50,24 @@ pub fn headline(cases: &[Evidence]) -> String {
             }
         }
     }
+}
+
+/// Length of the words that all names of cases begin with: `swarm_` of `swarm_small` and `swarm_large`.
+fn common_beginning(cases: &[Evidence]) -> usize {
+    let first = &cases[0].name;
+    let shared = |length: &usize| {
+        cases.iter().all(|case| case.name.len() > *length && case.name.starts_with(&first[..*length]))
+    };
+    first.match_indices(['_', '-']).map(|(at, _)| at + 1).filter(shared).last().unwrap_or(0)
+}
+
+/// Do all cases compare the same two variants, with which everybody finished?
+fn comparable(cases: &[Evidence]) -> bool {
+    let labels =
+        |case: &Evidence| case.variants.iter().map(|variant| variant.label.clone()).collect::<Vec<_>>();
+    cases.iter().all(|case| {
+        case.variants.len() == 2 && labels(case) == labels(&cases[0]) && !case.anybody_unfinished()
+    })
 }
 
 /// Is a difference shown in what the headline of a case is about?
@@ -95,7 +135,7 @@ fn of_two(case: &Evidence) -> String {
 }
 
 /// The size of a change without its sign.
-fn amount(change: &Change) -> String {
+pub fn amount(change: &Change) -> String {
     let value = change.estimate.value.abs();
     if value.is_infinite() { "infinitely".to_owned() } else { format!("{:.1} %", value * 100.0) }
 }
@@ -135,7 +175,7 @@ fn of_many(case: &Evidence) -> String {
     }
 }
 
-/// A change with its interval: `+0.3 % (95 % interval −0.9 % to +1.4 %)`.
+/// A change with its interval: `+0.3 % (95 % interval −0.9 to +1.4 %)`.
 pub fn spread(finding: &Finding) -> String {
     let value = finding.measure.shown_change(finding.change.estimate.value);
     match interval(finding) {
@@ -144,19 +184,20 @@ pub fn spread(finding: &Finding) -> String {
     }
 }
 
-/// The interval of a change: `−0.9 % to +1.4 %`.
+/// The interval of a change: `−0.9 to +1.4 %`.
 pub fn interval(finding: &Finding) -> Option<String> {
-    let shown = |change| finding.measure.shown_change(change);
-    finding
-        .change
-        .estimate
-        .interval
-        .map(|interval| format!("{} to {}", shown(interval.low), shown(interval.high)))
+    let interval = finding.change.estimate.interval?;
+    let [low, high] = [interval.low, interval.high].map(|change| finding.measure.shown_change(change));
+    // The unit is said once.
+    let unit = high.find(' ').map_or("", |at| &high[at..]);
+    let low = if interval.high.is_finite() { low.strip_suffix(unit).unwrap_or(&low) } else { &low };
+    Some(format!("{low} to {high}"))
 }
 
 /// What the data say of a change, in two or three words.
 pub fn verdict(finding: &Finding) -> &'static str {
     match (finding.change.verdict(), finding.measure.better()) {
+        _ if finding.change.lower == 0 && finding.change.higher == 0 => "equal on every seed",
         (Verdict::NotShown, _) => "no difference shown",
         (Verdict::TooFewSeeds, _) => "too few seeds",
         (Verdict::Lower, Better::Lower) | (Verdict::Higher, Better::Higher) => "better",
@@ -176,6 +217,13 @@ pub fn signs(change: &Change) -> String {
         }
     }
     format!("{} of {}", parts.join(", "), count(all, "seed"))
+}
+
+/// The same for a table: `2 ↓ 28 ↑`.
+pub fn arrows(change: &Change) -> String {
+    let parts = [(change.lower, "↓"), (change.equal, "="), (change.higher, "↑")];
+    let shown = parts.into_iter().filter(|(number, _)| *number > 0);
+    shown.map(|(number, sign)| format!("{number} {sign}")).collect::<Vec<_>>().join("  ")
 }
 
 #[cfg(test)]
@@ -243,9 +291,19 @@ mod tests {
             "Of 3 variants, c has the shortest median download, 36.0 s: −20.0 % against a"
         );
         let same = of(&SEEDS, &SEEDS);
-        assert_eq!(headline(&[same.clone(), same.clone()]), "No difference shown in any of 2 scenarios");
         assert_eq!(
-            headline(&[of(&SEEDS, &slower), same]),
+            headline(&[of(&SEEDS, &slower), same.clone()]),
+            "The median download with random against rarest-first: +10.0 % in swarm, no difference shown in swarm"
+        );
+        assert_eq!(headline(&[three.clone(), three]), "A difference is shown in all 2 scenarios");
+        let named = |name| Evidence { name, ..same.clone() };
+        assert_eq!(
+            headline(&["few_seeds_far", "few_seeds_near"].map(|name| named(name.to_owned()))),
+            "The median download with random against rarest-first: no difference shown in far, no difference shown in near"
+        );
+        let lost = of(&SEEDS, &[f64::INFINITY; 8]);
+        assert_eq!(
+            headline(&[lost, same]),
             "It depends on the swarm: a difference is shown in 1 of 2 scenarios, swarm"
         );
     }

@@ -122,7 +122,13 @@ impl Frame<'_> {
     }
 
     fn title(&self, title: &str) -> String {
-        if self.label.is_empty() { title.to_owned() } else { format!("{}: {title}", self.label) }
+        let mut rest = title.chars();
+        match rest.next() {
+            Some(first) if !self.label.is_empty() => {
+                format!("With {}: {}{}", self.label, first.to_lowercase(), rest.as_str())
+            }
+            _ => title.to_owned(),
+        }
     }
 
     fn end(&self, run: &RunResult) -> Instant {

@@ -90,7 +90,6 @@ pub(super) fn told(series: &[Series], plot: &Plot<'_>) -> Hover {
 
 /// Draws curves.
 pub(super) fn draw(canvas: &mut Canvas<'_>, series: &[Series], plot: &Plot<'_>) {
-    let finite = || series.iter().flat_map(|series| series.values.finite()).copied();
     let x = scale(series, plot);
     let y = Scale::new((0.0, 1.0), (PLOT, 6.0), Unit::Share, 5.0, false);
     y.draw_left(canvas, (LEFT, RIGHT));
@@ -100,12 +99,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, series: &[Series], plot: &Plot<'_>) 
     if let Some(mark) = plot.mark {
         let at = x.at(mark.value);
         canvas.dashes((at, 6.0), (at, PLOT), 1.25, MUTED);
-        // Where no curve is: left of all of them or above their feet; otherwise low at the right.
+        // Where no curve is: above them to the left of the line, or below them to its right.
         let width = width_of(&mark.text, TICK) + 14.0;
-        let before_all = finite().all(|value| value >= mark.value);
-        let left = at - width > LEFT && (before_all || at + width > RIGHT);
+        let highest = series.iter().map(|series| series.values.share_up_to(mark.value)).fold(0.0, f64::max);
+        let above = highest < 0.9;
+        let left = (above && at - width > LEFT) || at + width > RIGHT;
         let (x, style) = if left { (at - 7.0, TICK.right()) } else { (at + 7.0, TICK) };
-        let y = if before_all && !left { 24.0 } else { PLOT - 14.0 };
+        let y = if above { 24.0 } else { PLOT - 14.0 };
         canvas.text(x, y, &mark.text, style);
     }
     for series in series.iter().filter(|series| series.runs.len() > 1) {

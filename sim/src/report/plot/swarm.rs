@@ -7,7 +7,7 @@
 use super::axis::{Scale, Unit};
 use super::canvas::{Canvas, LABEL, MARGIN, TICK, WIDTH, width_of};
 use super::hover::{self, Hover};
-use super::palette::{AXIS, BLACK, WHITE, viridis};
+use super::palette::{AXIS, BLACK, LIGHT, WHITE, viridis};
 use super::raster::Cells;
 use super::{Figure, Frame, first_run_of};
 use crate::report::format::{self, count, duration, percent};
@@ -217,7 +217,7 @@ fn frontier(canvas: &mut Canvas<'_>, run: &RunResult, order: &[usize], time: &Sc
         points.extend([(x, row * float_len(number)), (x, row * (float_len(number) + 1.0))]);
     }
     points.dedup_by(|a, b| (a.0 - b.0).abs() < 0.25 && (a.1 - b.1).abs() < 0.25);
-    canvas.path(&points, 1.75, WHITE);
+    canvas.path(&points, 1.75, LIGHT);
 }
 
 /// The scale of the colours, below the plot at the right.

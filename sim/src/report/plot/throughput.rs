@@ -167,9 +167,10 @@ fn draw(canvas: &mut Canvas<'_>, lines: &[Line], x: &Scale, y: &Scale) {
     for (number, line) in order.into_iter().enumerate() {
         let at = y.at(line.mean()).min(lowest(number)).max(above + gap);
         above = at;
-        let style = Type::new(if lines.len() > 2 { 13.0 } else { 15.0 }, line.colour);
+        let size = if lines.len() > 2 { 12.5 } else { 15.0 };
+        let style = Type::new(size, line.colour);
         let style = if line.whole { style.bold() } else { style };
-        canvas.text(RIGHT + 14.0, at, &shortened(&line.name, 16), style);
+        canvas.text(RIGHT + 14.0, at, &shortened(&line.name, 19), style);
     }
 }
 

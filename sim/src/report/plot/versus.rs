@@ -97,7 +97,7 @@ fn rates(case: &CaseRuns, prefix: &str) -> Result<Figure, ReportError> {
     for (number, variant) in variants.iter().enumerate() {
         let Some(run) = variant.runs.first() else { continue };
         lines.push(Line::new(run, &variant.label, colour(number), true));
-        lines.push(Line::new(run, "its seeds", colour(number), false));
+        lines.push(Line::new(run, &format!("seeds, {}", variant.label), colour(number), false));
         let (divisor, unit) = byte_unit(peak(run));
         peaks.push(format!(
             "{} {unit}/s with {}",

@@ -4,10 +4,11 @@ use super::super::Figure;
 use super::super::axis::Unit;
 use super::super::ecdf::{self, Band, Mark, Plot};
 use super::{scope, series, shown};
+use crate::compare::evidence::VariantEvidence;
 use crate::compare::{CaseRuns, Evidence, Measure, words};
 use crate::report::ReportError;
 use crate::report::bound::Bound;
-use crate::report::format::{duration, duration_or_never, grouped};
+use crate::report::format::{duration, grouped};
 use crate::report::summary::downloads;
 use crate::results::PeerResult;
 use crate::statistics::{Distribution, LEAST_SEEDS, Verdict};
@@ -19,24 +20,17 @@ use crate::statistics::{Distribution, LEAST_SEEDS, Verdict};
 pub(super) fn figure(case: &CaseRuns, evidence: &Evidence, prefix: &str) -> Result<Figure, ReportError> {
     let name = format!("{prefix}download_time");
     let (variants, note) = shown(case);
-    let curves = series(
+    let mut curves = series(
         variants,
         |run| {
             let downloading = run.peers.iter().filter(|peer| downloads(peer));
             Distribution::of_times(downloading.map(PeerResult::download_time))
         },
-        |values| {
-            let mut notes = vec![
-                format!("median {}", duration_or_never(values.median())),
-                format!("p95 {}", duration_or_never(values.quantile(0.95))),
-            ];
-            if values.infinite() > 0 {
-                let (lost, all) = (grouped(values.infinite() as u64), grouped(values.len() as u64));
-                notes.push(format!("{lost} of {all} not finished"));
-            }
-            notes
-        },
+        |_| Vec::new(),
     );
+    for (curve, variant) in curves.iter_mut().zip(&evidence.variants) {
+        curve.notes = notes(variant);
+    }
     let seeds = evidence.seeds.len();
     let band = if seeds >= LEAST_SEEDS { Band::Interval } else { Band::Range };
     let meaning = match band {
@@ -51,6 +45,24 @@ pub(super) fn figure(case: &CaseRuns, evidence: &Evidence, prefix: &str) -> Resu
         ecdf::draw(canvas, &curves, &plot);
     })?;
     Ok(figure.with_hover(ecdf::told(&curves, &plot)))
+}
+
+/// The values of the tables, so over seeds, beside the curve.
+fn notes(variant: &VariantEvidence) -> Vec<String> {
+    let value = |measure: Measure, name: &str| {
+        variant
+            .estimated(measure)
+            .map(|estimated| format!("{name} {}", measure.shown(estimated.shown().value)))
+    };
+    let mut notes: Vec<String> =
+        [value(Measure::MedianDownload, "median"), value(Measure::P95Download, "p95")]
+            .into_iter()
+            .flatten()
+            .collect();
+    if variant.unfinished > 0 {
+        notes.push(format!("{} of {} not finished", grouped(variant.unfinished), grouped(variant.downloads)));
+    }
+    notes
 }
 
 /// The lower bound, when it is the same for all variants.
@@ -81,8 +93,11 @@ fn title(evidence: &Evidence) -> String {
         }
         Verdict::NotShown => "No difference shown in when the last peer finishes".to_owned(),
         Verdict::TooFewSeeds => "Too few seeds to tell when the last peer finishes".to_owned(),
-        Verdict::Lower | Verdict::Higher => {
-            format!("Until the last peer has finished: {} with {}", words::spread(finding), second.label)
+        word @ (Verdict::Lower | Verdict::Higher) => {
+            let word = if word == Verdict::Lower { "earlier" } else { "later" };
+            let interval = words::interval(finding).unwrap_or_default();
+            let amount = words::amount(&finding.change);
+            format!("With {} the last peer finishes {amount} {word} (95 % interval {interval})", second.label)
         }
     }
 }

@@ -5,7 +5,7 @@ use super::super::Figure;
 use super::super::axis::{Scale, Unit};
 use super::super::canvas::{Canvas, MARGIN, TICK, Type, WIDTH};
 use super::super::hover::{Hover, Point};
-use super::super::palette::{AXIS, INK, MUTED, WHITE};
+use super::super::palette::{AXIS, INK, MUTED};
 use super::{colour, shown};
 use crate::compare::{CaseRuns, Evidence, Measure, VariantRuns, words};
 use crate::report::ReportError;
@@ -40,8 +40,7 @@ pub(super) fn figure(case: &CaseRuns, evidence: &Evidence, prefix: &str) -> Resu
     let at = |value: f64| if value.is_finite() { y.at(value) } else { 8.0 };
     let columns: Vec<f64> = (0..variants.len()).map(|number| column(number, variants.len())).collect();
     let subtitle = format!(
-        "Median download time of each seed, a line per seed, large dot = all seeds with 95 % interval · {}{note}",
-        case.pairing
+        "Median download time of each seed, a line per seed, large dot = all seeds with 95 % interval{note}"
     );
     let mut points = Vec::new();
     let figure = Figure::new(&name, &title(evidence), &subtitle, PLOT + 50.0, |canvas| {
@@ -59,7 +58,7 @@ pub(super) fn figure(case: &CaseRuns, evidence: &Evidence, prefix: &str) -> Resu
         for (number, (variant, &x)) in variants.iter().zip(&columns).enumerate() {
             for (seed, row) in variant.rows.iter().enumerate() {
                 let place = (x, at(value(variant, seed)));
-                canvas.dot(place, 2.6, colour(number), WHITE);
+                canvas.dot(place, 2.2, colour(number), colour(number));
                 let text =
                     format!("seed {} · {}: {}", row.seed, variant.label, MEASURE.shown(value(variant, seed)));
                 points.push(Point { x: place.0, y: place.1, text });
@@ -99,7 +98,7 @@ fn centre(
             canvas.path(&[(x - 5.0, at(end)), (x + 5.0, at(end))], 2.0, colour(number));
         }
     }
-    canvas.dot((x, at(estimate.value)), 5.0, colour(number), WHITE);
+    canvas.dot((x, at(estimate.value)), 4.0, colour(number), colour(number));
     let style = Type::new(13.0, INK).bold();
     let text = MEASURE.shown(estimate.value);
     if number + 1 == of && of > 1 {
