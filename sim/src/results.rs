@@ -113,7 +113,7 @@ pub struct Sample {
     pub completed: u32,
     /// Block data received by all so far.
     pub payload: u64,
-    /// Block data sent so far by those who joined with everything.
+    /// Of this, block data that was sent by those who joined with everything.
     pub payload_from_seeds: u64,
     /// Messages sent by all so far.
     pub messages: u64,

@@ -17,7 +17,7 @@ document.addEventListener("securitypolicyviolation", (event) => troubles.push(`$
 </script>"#;
 
 /// After all other scripts: sorts each table up and down, points at each figure, and writes down what it saw.
-const PROBE: &str = r##"<script>
+const PROBE: &str = r#"<script>
 window.addEventListener("load", () => setTimeout(() => {
   const seen = { state: document.documentElement.dataset.state, troubles, tables: [], figures: {} };
   for (const table of document.querySelectorAll(".sortable")) {
@@ -51,7 +51,7 @@ window.addEventListener("load", () => setTimeout(() => {
   note.setAttribute("data-seen", btoa(unescape(encodeURIComponent(JSON.stringify(seen)))));
   document.body.append(note);
 }, 200));
-</script>"##;
+</script>"#;
 
 fn chromium() -> String {
     std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned())
@@ -106,7 +106,9 @@ fn check(seen: &Value) {
             assert!(numbers("down").iter().rev().is_sorted(), "{column}");
         } else {
             let mut both = [values("up"), values("down")];
-            both.iter_mut().for_each(|values| values.sort());
+            for values in &mut both {
+                values.sort();
+            }
             assert_eq!(both[0], both[1], "no row is lost");
         }
     }

@@ -301,7 +301,7 @@ mod tests {
         let rule = Rule::parse("median_download > +5%").unwrap();
         assert_eq!(
             rule.failure(&slower).unwrap(),
-            "swarm: median download changed by +6.0 % (95 % interval +6.0 to +6.0 %) since the baseline, which \
+            "swarm: median download changed by +6.0 % (95 % interval +6.0 %) since the baseline, which \
              `median_download > +5%` does not allow"
         );
         assert_eq!(rule.failure(&since(&SEEDS, &SEEDS.map(|seconds| seconds * 1.04))), None);

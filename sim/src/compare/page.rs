@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::evidence::{Evidence, Finding};
+use super::evidence::{Evidence, Finding, VariantEvidence};
 use super::execute::CaseRuns;
 use super::files::{Comparison, verdicts};
 use super::measures::{Better, Measure};
@@ -208,46 +208,41 @@ fn checks(case: &CaseRuns) -> Vec<Check> {
     case.variants.iter().flat_map(of).collect()
 }
 
-/// A row per measure: what each variant has, and each change against the first.
+/// The measures: of two variants side by side, of more of them below each other; and each change against the first.
 fn table(evidence: &Evidence) -> Table {
+    let stacked = evidence.variants.len() > 2;
     let mut columns = vec![("measure".to_owned(), false)];
-    columns.extend(evidence.variants.iter().map(|variant| (variant.label.clone(), true)));
-    let changed = evidence.variants.len() > 1;
-    let several = evidence.variants.len() > 2;
-    if changed {
-        if several {
-            columns.push(("to".to_owned(), false));
-        }
-        columns.push(("change".to_owned(), true));
-        columns.push(("95 % interval".to_owned(), false));
-        columns.push(("seeds".to_owned(), false));
-        columns.push(("verdict".to_owned(), false));
+    if stacked {
+        columns.extend([("variant", false), ("value", true)].map(|(head, number)| (head.to_owned(), number)));
+    } else {
+        columns.extend(evidence.variants.iter().map(|variant| (variant.label.clone(), true)));
+    }
+    if evidence.variants.len() > 1 {
+        let heads = [("change", true), ("95 % interval", false), ("seeds", false), ("verdict", false)];
+        columns.extend(heads.map(|(head, number)| (head.to_owned(), number)));
     }
     let mut rows = Vec::new();
     for measure in Measure::ALL {
-        let values = || {
-            evidence.variants.iter().map(move |variant| match variant.estimated(measure) {
-                None => Cell::text("–"),
-                Some(estimated) => Cell::number(summary::shown(measure, estimated), estimated.shown().value),
-            })
+        let value = |variant: &VariantEvidence| match variant.estimated(measure) {
+            None => Cell::text("–"),
+            Some(estimated) => Cell::number(summary::shown(measure, estimated), estimated.shown().value),
+        };
+        let name = || Cell::text(measure.title());
+        let change = |variant| match evidence.finding(variant, measure) {
+            None => ["–", "", "", ""].map(Cell::text),
+            Some(finding) => changes(finding),
         };
         if evidence.variants.iter().all(|variant| variant.estimated(measure).is_none()) {
             continue;
         }
-        let name = || Cell::text(measure.title());
-        if !changed {
-            rows.push([name()].into_iter().chain(values()).collect());
-        }
-        for variant in 1..evidence.variants.len() {
-            let mut row: Vec<Cell> = [name()].into_iter().chain(values()).collect();
-            if several {
-                row.push(Cell::text(&evidence.variants[variant].label));
+        if stacked {
+            for (number, variant) in evidence.variants.iter().enumerate() {
+                let cells = [name(), Cell::text(&variant.label), value(variant)];
+                rows.push(cells.into_iter().chain(change(number)).collect());
             }
-            row.extend(match evidence.finding(variant, measure) {
-                None => ["–", "", "", ""].map(Cell::text),
-                Some(finding) => changes(finding),
-            });
-            rows.push(row);
+        } else {
+            let cells = [name()].into_iter().chain(evidence.variants.iter().map(value));
+            rows.push(cells.chain((1..evidence.variants.len()).flat_map(change)).collect());
         }
     }
     Table { columns, rows }

@@ -58,7 +58,7 @@ fn common_beginning(cases: &[Evidence]) -> usize {
     let shared = |length: &usize| {
         cases.iter().all(|case| case.name.len() > *length && case.name.starts_with(&first[..*length]))
     };
-    first.match_indices(['_', '-']).map(|(at, _)| at + 1).filter(shared).last().unwrap_or(0)
+    first.rmatch_indices(['_', '-']).map(|(at, _)| at + 1).find(shared).unwrap_or(0)
 }
 
 /// Do all cases compare the same two variants, with which everybody finished?
@@ -157,8 +157,14 @@ fn of_many(case: &Evidence) -> String {
     let ranked = case.variants.iter().enumerate().min_by(|a, b| value(a.1).total_cmp(&value(b.1)));
     let Some((best, variant)) = ranked else { return "Nothing was compared".to_owned() };
     let first = shortened(&case.variants[0].label, NAME);
+    let losing = case.variants.iter().filter(|variant| variant.unfinished > 0).count();
+    let losses = match losing {
+        0 => String::new(),
+        1 => " 1 leaves downloads unfinished;".to_owned(),
+        _ => format!(" {losing} leave downloads unfinished;"),
+    };
     let lead = format!(
-        "Of {}, {} has the shortest median download, {}",
+        "Of {},{losses} {} has the shortest median download, {}",
         count(case.variants.len(), "variant"),
         shortened(&variant.label, NAME),
         measure.shown(value(variant))
@@ -188,6 +194,9 @@ pub fn spread(finding: &Finding) -> String {
 pub fn interval(finding: &Finding) -> Option<String> {
     let interval = finding.change.estimate.interval?;
     let [low, high] = [interval.low, interval.high].map(|change| finding.measure.shown_change(change));
+    if low == high {
+        return Some(low);
+    }
     // The unit is said once.
     let unit = high.find(' ').map_or("", |at| &high[at..]);
     let low = if interval.high.is_finite() { low.strip_suffix(unit).unwrap_or(&low) } else { &low };
@@ -277,7 +286,7 @@ mod tests {
             "With random, 48 of 80 downloads did not finish; with rarest-first, all 80 finished"
         );
         let finding = never.finding(1, Measure::MedianDownload).unwrap();
-        assert_eq!(spread(finding), "never reached (95 % interval never reached to never reached)");
+        assert_eq!(spread(finding), "never reached (95 % interval never reached)");
         assert_eq!((verdict(finding), signs(&finding.change).as_str()), ("worse", "higher on 8 of 8 seeds"));
     }
 
@@ -289,6 +298,14 @@ mod tests {
         assert_eq!(
             of_case(&three),
             "Of 3 variants, c has the shortest median download, 36.0 s: −20.0 % against a"
+        );
+        let lossy = Evidence::new(
+            "s",
+            &[("a", &rows(&SEEDS)), ("b", &rows(&[f64::INFINITY; 8])), ("c", &rows(&faster))],
+        );
+        assert_eq!(
+            of_case(&lossy),
+            "Of 3 variants, 1 leaves downloads unfinished; c has the shortest median download, 36.0 s: −20.0 % against a"
         );
         let same = of(&SEEDS, &SEEDS);
         assert_eq!(

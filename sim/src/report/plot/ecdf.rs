@@ -183,7 +183,7 @@ fn labels(canvas: &mut Canvas<'_>, series: &[Series]) {
     let total: f64 = order.iter().map(|series| height(series)).sum();
     let mut y = ((PLOT - total) / 2.0).max(8.0) + 10.0;
     for series in order {
-        let name = format::shortened(&series.name, 22);
+        let name = format::shortened(&series.name, 17);
         canvas.text(RIGHT + 18.0, y, &name, Type::new(15.0, series.colour).bold());
         for (line, note) in series.notes.iter().enumerate() {
             let style = Type::new(12.5, if line == 0 { INK } else { MUTED });

@@ -33,10 +33,7 @@ pub(super) fn figure(case: &CaseRuns, prefix: &str) -> Result<Figure, ReportErro
     let medians = curves
         .iter()
         .map(|curve| format!("{} with {}", share(curve.values.median()), shortened(&curve.name, 40)));
-    let title = format!(
-        "The median peer gives so many times what it takes: {}",
-        medians.collect::<Vec<_>>().join(", ")
-    );
+    let title = format!("Share ratio of the median peer: {}", medians.collect::<Vec<_>>().join(", "));
     let seeds = case.variants.first().map_or(0, |variant| variant.rows.len());
     let band = if seeds >= LEAST_SEEDS { Band::Interval } else { Band::Range };
     let subtitle =

@@ -17,6 +17,8 @@ const TOP: f64 = 34.0;
 const PLOT: f64 = 340.0;
 const LEFT: f64 = MARGIN + 76.0;
 const RIGHT: f64 = WIDTH - MARGIN - 220.0;
+/// Most lines of a variant's name.
+const LABEL_LINES: usize = 4;
 
 /// Draws the figure.
 ///
@@ -43,39 +45,58 @@ pub(super) fn figure(case: &CaseRuns, evidence: &Evidence, prefix: &str) -> Resu
         "Median download time of each seed, a line per seed, large dot = all seeds with 95 % interval{note}"
     );
     let mut points = Vec::new();
-    let figure = Figure::new(&name, &title(evidence), &subtitle, PLOT + 50.0, |canvas| {
-        y.draw_left(canvas, (LEFT, RIGHT));
-        canvas.path(&[(LEFT, PLOT), (RIGHT, PLOT)], 1.0, AXIS);
-        if never {
-            canvas.text(LEFT - 8.0, 8.0, "not reached", TICK.right());
-            canvas.dashes((LEFT, 8.0), (RIGHT, 8.0), 1.0, AXIS);
-        }
-        for seed in 0..seeds {
-            let line: Vec<(f64, f64)> =
-                variants.iter().zip(&columns).map(|(variant, &x)| (x, at(value(variant, seed)))).collect();
-            canvas.path(&line, 1.0, AXIS.faded(0.6));
-        }
-        for (number, (variant, &x)) in variants.iter().zip(&columns).enumerate() {
-            for (seed, row) in variant.rows.iter().enumerate() {
-                let place = (x, at(value(variant, seed)));
-                canvas.dot(place, 2.2, colour(number), colour(number));
-                let text =
-                    format!("seed {} · {}: {}", row.seed, variant.label, MEASURE.shown(value(variant, seed)));
-                points.push(Point { x: place.0, y: place.1, text });
+    let figure = Figure::new(
+        &name,
+        &title(evidence),
+        &subtitle,
+        PLOT + 32.0 + 18.0 * label_lines(variants),
+        |canvas| {
+            y.draw_left(canvas, (LEFT, RIGHT));
+            canvas.path(&[(LEFT, PLOT), (RIGHT, PLOT)], 1.0, AXIS);
+            if never {
+                canvas.text(LEFT - 8.0, 8.0, "not reached", TICK.right());
+                canvas.dashes((LEFT, 8.0), (RIGHT, 8.0), 1.0, AXIS);
             }
-            if let Some(estimated) = evidence.variants[number].estimated(MEASURE) {
-                centre(canvas, estimated.shown(), (number, x), &at, variants.len());
+            for seed in 0..seeds {
+                let line: Vec<(f64, f64)> = variants
+                    .iter()
+                    .zip(&columns)
+                    .map(|(variant, &x)| (x, at(value(variant, seed))))
+                    .collect();
+                canvas.path(&line, 1.0, AXIS.faded(0.6));
             }
-            canvas.text(
-                x,
-                PLOT + 20.0,
-                &shortened(&variant.label, 26),
-                Type::new(14.0, colour(number)).bold().centred(),
-            );
-        }
-        notes(canvas, evidence, variants.len());
-    })?;
+            for (number, (variant, &x)) in variants.iter().zip(&columns).enumerate() {
+                for (seed, row) in variant.rows.iter().enumerate() {
+                    let place = (x, at(value(variant, seed)));
+                    canvas.dot(place, 2.2, colour(number), colour(number));
+                    let text = format!(
+                        "seed {} · {}: {}",
+                        row.seed,
+                        variant.label,
+                        MEASURE.shown(value(variant, seed))
+                    );
+                    points.push(Point { x: place.0, y: place.1, text });
+                }
+                if let Some(estimated) = evidence.variants[number].estimated(MEASURE) {
+                    centre(canvas, estimated.shown(), (number, x), &at, variants.len());
+                }
+                // What several axes have made of it stands on lines of its own.
+                for (line, part) in variant.label.split(", ").take(LABEL_LINES).enumerate() {
+                    let y = PLOT + 20.0 + 18.0 * float_len(line);
+                    let style = Type::new(13.5, colour(number)).bold().centred();
+                    canvas.text(x, y, &shortened(part, if variants.len() > 4 { 14 } else { 22 }), style);
+                }
+            }
+            notes(canvas, evidence, variants.len());
+        },
+    )?;
     Ok(figure.with_hover(Hover::Points { points }))
+}
+
+/// Lines of the longest name.
+fn label_lines(variants: &[VariantRuns]) -> f64 {
+    let lines = variants.iter().map(|variant| variant.label.split(", ").count());
+    float_len(lines.max().unwrap_or(1).min(LABEL_LINES))
 }
 
 /// Where a variant's column stands.
@@ -117,7 +138,7 @@ fn notes(canvas: &mut Canvas<'_>, evidence: &Evidence, shown: usize) {
         canvas.text(
             RIGHT + 18.0,
             y,
-            &shortened(&evidence.variants[number].label, 26),
+            &shortened(&evidence.variants[number].label, 24),
             Type::new(13.5, colour(number)).bold(),
         );
         let lines = [
