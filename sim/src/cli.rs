@@ -6,8 +6,10 @@
 //! 130 interrupted.
 
 mod bench;
+mod compare;
 mod progress;
 mod replay;
+mod report;
 mod run;
 mod table;
 
@@ -46,9 +48,11 @@ const EXAMPLES: &str = "\
 Examples:
   sim run scenarios/5peers_mp4.json
       five peers and a seeding tracker trade a file of 131 pieces;
-      see reports/5peers_mp4/report.html
+      see reports/5peers_mp4/index.html
   sim run scenarios/flash_crowd.json --runs 5 --set groups.crowd.piece_selection=random
       the same swarm with another strategy
+  sim compare scenarios/flash_crowd.json --vary pieces=rarest-first,random
+      which is better, by how much, and how sure that is
   sim replay film.ndjson
       once more what a node did that was started with --trace film.ndjson
   sim bench scenarios/bench/w-ps-1000.json
@@ -75,6 +79,10 @@ enum Colour {
 enum Command {
     /// Simulate a scenario and write its report.
     Run(run::Run),
+    /// Compare variants of a scenario on the same seeds.
+    Compare(compare::Compare),
+    /// List the reports that are there.
+    Report(report::Report),
     /// Measure how fast the simulator is on a scenario.
     Bench(bench::Bench),
     /// Feed what a node recorded to the same core again, and compare what it says.
@@ -116,10 +124,15 @@ impl Source {
         overrides.extend(self.seed.map(|seed| format!("seed={seed}")));
         overrides.extend(self.runs.map(|runs| format!("runs={runs}")));
         let scenario = crate::scenario::load(&self.scenario, &overrides)?;
-        for warning in crate::scenario::warnings(&scenario) {
-            tell(&format!("warning: {warning}"));
-        }
+        warn(&scenario);
         Ok(scenario)
+    }
+}
+
+/// Says on standard error what is odd about a scenario.
+fn warn(scenario: &crate::scenario::Scenario) {
+    for warning in crate::scenario::warnings(scenario) {
+        tell(&format!("warning: {warning}"));
     }
 }
 
@@ -133,6 +146,8 @@ pub fn main() -> ExitCode {
     }
     let result = match arguments.command {
         Command::Run(run) => run.execute(),
+        Command::Compare(compare) => compare.execute(),
+        Command::Report(report) => report.execute(),
         Command::Bench(bench) => bench.execute(),
         Command::Replay(replay) => replay.execute(),
         Command::Schema => print(&crate::scenario::schema()).map(|()| ExitCode::SUCCESS),
@@ -160,8 +175,17 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         ExitCode::from(WRONG)
     } else {
         tell(&format!("error: {error:#}"));
-        ExitCode::from(if error.is::<Usage>() { WRONG } else { FAILED })
+        ExitCode::from(if is_usage(error) { WRONG } else { FAILED })
     }
+}
+
+/// Is it the command line that is wrong, or what it names?
+fn is_usage(error: &anyhow::Error) -> bool {
+    use crate::compare::baseline::{BadRule, BaselineError};
+    error.is::<Usage>()
+        || error.is::<crate::compare::plan::BadAxis>()
+        || error.is::<BadRule>()
+        || error.is::<BaselineError>()
 }
 
 /// The command line contradicts itself.

@@ -1,5 +1,6 @@
 //! A deterministic simulator of swarms that drives the real protocol core.
 pub mod cli;
+pub mod compare;
 pub mod digest;
 pub mod network;
 pub mod population;
@@ -8,4 +9,5 @@ pub mod report;
 pub mod results;
 pub mod run;
 pub mod scenario;
+pub mod statistics;
 pub mod world;

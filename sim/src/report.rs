@@ -2,13 +2,15 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `runs.csv` | a row per run: what comparisons are made of |
 //! | `peers.csv` | a row per peer and run |
 //! | `timeline.csv` | the swarm over time |
 //! | `messages.csv` | messages by peer, kind and direction |
 //! | `summary.json` | the figures that one looks at first |
-//! | `*.svg`, `*.png` | the pictures of [`plot`] |
-//! | `report.html` | all of it on one page that needs nothing else |
-//! | `manifest.json` | the resolved scenario, seeds, version, and the digest of each file |
+//! | `figures/*.svg`, `*.png` | the pictures of [`plot`] |
+//! | `scenario.json` | the scenario as used, with every default filled in |
+//! | `index.html` | all of it on one page that needs nothing else |
+//! | `manifest.json` | the command, seeds, version, and the digest of each file |
 //!
 //! The same input gives the same bytes on every machine; nothing here knows the date, the machine or how long it took.
 //! Files appear whole or not at all ([`atomic`]).
@@ -19,16 +21,18 @@ pub mod csv;
 pub mod findings;
 pub mod format;
 pub mod html;
+pub mod index;
 pub mod manifest;
 pub mod plot;
-pub mod stats;
 pub mod summary;
+pub mod template;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::compare::rows::{self, Labelled, Row};
 use crate::results::{PeerResult, RunResult};
 use crate::scenario::{Scenario, Verdict};
 use plot::Figures;
@@ -102,6 +106,7 @@ pub fn summary_json(input: &ReportInput<'_>) -> Result<Vec<u8>, ReportError> {
 fn files(input: &ReportInput<'_>) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let summary = Summary::new(input);
     let mut files = vec![
+        ("runs.csv".to_owned(), runs(input)?),
         ("peers.csv".to_owned(), csv::peers(input)?),
         ("timeline.csv".to_owned(), csv::timeline(input)?),
         ("messages.csv".to_owned(), csv::messages(input)?),
@@ -109,30 +114,40 @@ fn files(input: &ReportInput<'_>) -> Result<Vec<(String, Vec<u8>)>, ReportError>
     ];
     let figures = Figures::new(input, &summary)?;
     files.extend(figures.files()?);
-    files.push(("report.html".to_owned(), html::page(input, &summary, &figures)?));
+    files.push(("scenario.json".to_owned(), json(input.resolved)?));
+    files.push(("index.html".to_owned(), html::page(input, &summary, &figures)?));
     let manifest = manifest::manifest(input, &files)?;
     files.push(("manifest.json".to_owned(), manifest));
     Ok(files)
 }
 
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ReportError> {
+/// `runs.csv`: the runs as the only variant of a case, so that they can be the baseline of a comparison.
+fn runs(input: &ReportInput<'_>) -> Result<Vec<u8>, ReportError> {
+    let bound = bound::of(input.scenario);
+    let row = |run| Row::new(run, input.scenario, bound.as_ref());
+    let rows: Vec<Row> = input.runs.iter().map(row).collect();
+    let name = &input.scenario.name;
+    rows::write([Labelled { case: name, variant: name, rows: &rows }].into_iter())
+}
+
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, ReportError> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
 /// A digest as people compare it: 16 hexadecimal digits.
-fn hex(digest: u64) -> String {
+pub(crate) fn hex(digest: u64) -> String {
     format!("{digest:016x}")
 }
 
-fn group_name<'a>(scenario: &'a Scenario, peer: &PeerResult) -> &'a str {
+pub(crate) fn group_name<'a>(scenario: &'a Scenario, peer: &PeerResult) -> &'a str {
     peer.group.map_or(TRACKER_GROUP, |group| &scenario.groups[group].name)
 }
 
 /// Number of pieces of the content.
 #[expect(clippy::cast_possible_truncation, reason = "a checked scenario has at most 2^21 pieces")]
-fn piece_count(scenario: &Scenario) -> u32 {
+pub(crate) fn piece_count(scenario: &Scenario) -> u32 {
     scenario.content.len.div_ceil(scenario.content.piece_len.into()) as u32
 }
 
@@ -187,7 +202,7 @@ mod tests {
         let listed = manifest["files"].as_array().unwrap();
         assert_eq!(listed.len(), others.len());
         for (entry, path) in listed.iter().zip(others) {
-            assert_eq!(entry["name"], path.file_name().unwrap().to_str().unwrap());
+            assert_eq!(entry["name"], path.strip_prefix(dir.path()).unwrap().to_str().unwrap());
             assert_eq!(entry["sha256"], manifest::sha256(&read(path)));
         }
     }

@@ -113,7 +113,7 @@ pub struct Sample {
     pub completed: u32,
     /// Block data received by all so far.
     pub payload: u64,
-    /// Block data sent so far by those who joined with everything.
+    /// Of this, block data that was sent by those who joined with everything.
     pub payload_from_seeds: u64,
     /// Messages sent by all so far.
     pub messages: u64,
@@ -121,6 +121,18 @@ pub struct Sample {
     pub min_copies: u32,
     /// Copies of all pieces among those present.
     pub total_copies: u64,
+}
+
+/// Copies of the pieces over time, in a size that is bounded: neighbouring pieces share a bin, and long runs are looked at less
+/// often.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copies {
+    /// When it was looked.
+    pub times: Vec<Instant>,
+    /// Peers that were present then.
+    pub present: Vec<u32>,
+    /// Per time and bin of pieces, in the pieces' order: copies of the rarest piece of the bin among those present.
+    pub rarest: Vec<Vec<u32>>,
 }
 
 /// How a run ended.
@@ -179,6 +191,8 @@ pub struct RunResult {
     pub timeline: Vec<Sample>,
     /// Per sample and peer: pieces held, `u32::MAX` while absent. Same order as `timeline` and `peers`.
     pub progress: Vec<Vec<u32>>,
+    /// Copies of the pieces over time.
+    pub copies: Copies,
 }
 
 impl PeerResult {

@@ -4,7 +4,7 @@
 //! (time, sequence number); each is handed to the network or to a participant's `Torrent`, whose outputs become messages in the
 //! network and new events. The parts: `participant` one peer's record, `connect` set-up and end of connections, `act` what
 //! becomes of outputs, `tracker` the tracker's host, `coming` joining and leaving, `watch` the stop rules, `sample` the timeline,
-//! `trace` the log of events.
+//! `copies` how pieces spread, `trace` the log of events.
 //!
 //! What is assumed: disks are as fast as needed and hashing takes no time; connection set-up costs one round trip and two
 //! 40-byte segments; a closed connection drops what was still on its way and the other end hears of it one delay later;
@@ -13,6 +13,7 @@
 mod act;
 mod coming;
 mod connect;
+mod copies;
 mod participant;
 mod sample;
 mod trace;
@@ -325,6 +326,7 @@ impl<'a> World<'a> {
             peers,
             timeline: self.timeline.samples,
             progress: self.timeline.progress,
+            copies: self.timeline.copies.taken(),
         }
     }
 }

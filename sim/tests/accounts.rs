@@ -54,7 +54,10 @@ fn the_timeline_only_grows_and_ends_with_the_totals() {
     assert_eq!((first.time.as_nanos(), last.time), (0, result.end));
     let sum = |field: fn(&PeerResult) -> u64| result.peers.iter().map(field).sum::<u64>();
     assert_eq!(last.payload, sum(|peer| peer.payload_down));
-    assert_eq!(last.payload_from_seeds, named_up(&result, Outcome::Seed));
+    assert!(result.timeline.iter().all(|sample| sample.payload_from_seeds <= sample.payload), "a part of it");
+    // What the seeds sent has arrived, but for what was under way at the end or to somebody who had left.
+    let sent = named_up(&result, Outcome::Seed);
+    assert!(last.payload_from_seeds <= sent && last.payload_from_seeds > sent / 10 * 9, "{sent}");
     let completed = result.peers.iter().filter(|peer| peer.completed.is_some()).count();
     assert_eq!(last.completed as usize, completed);
     let present = result.peers.iter().filter(|peer| peer.joined.is_some() && peer.left.is_none()).count();

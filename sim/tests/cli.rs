@@ -110,8 +110,7 @@ fn a_report_goes_to_its_default_folder_or_where_it_is_told() {
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{run:?}");
     assert_eq!(sandbox.names(), ["reports", "swarm.json"]);
     let report = sandbox.files("reports/swarm");
-    for name in ["peers.csv", "timeline.csv", "messages.csv", "summary.json", "manifest.json", "report.html"]
-    {
+    for name in ["peers.csv", "timeline.csv", "messages.csv", "summary.json", "manifest.json", "index.html"] {
         assert!(report.contains_key(&sandbox.path("reports/swarm").join(name)), "{name}");
     }
     let elsewhere = sandbox.sim(&["run", "swarm.json", "--out", "else/where"]);

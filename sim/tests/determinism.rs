@@ -11,13 +11,16 @@ use minibit_sim::world::{Controls, simulate, simulate_twice};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 /// The shipped scenarios and the digest of their first run.
-const DIGESTS: [(&str, u64); 12] = [
+const DIGESTS: [(&str, u64); 15] = [
     ("5peers_mp4", 0xd04e_3c11_18b6_040b),
     ("5peers_mp4_bittorrent", 0x40b9_e516_fe20_366e),
     ("5peers_png", 0x58c5_b852_f28b_4110),
     ("churn", 0x59a1_a969_a269_353d),
     ("flash_crowd", 0x4cce_e075_1061_fa75),
     ("free_riders", 0x0911_f979_6a92_cc1e),
+    ("rarest_vs_random_downlink", 0xf16a_1fea_c949_d6cd),
+    ("rarest_vs_random_plenty", 0x6f16_8b59_5281_ae4b),
+    ("rarest_vs_random_scarce", 0xc977_24db_930c_b8a5),
     ("seed_leaves", 0x07a7_fb3d_43ed_4850),
     ("bench/w-ps-100", 0x4106_a7a6_4ccd_699b),
     ("bench/w-ps-1000", 0x9429_0501_1d69_6f60),

@@ -4,7 +4,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
 
-use crate::scenario::Scenario;
 use crate::world::Progress;
 
 /// How far all runs are, in thousandths of a run.
@@ -15,21 +14,22 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    pub(super) fn new(scenario: &Scenario) -> Self {
-        let bar = ProgressBar::new(u64::from(scenario.runs) * 1000);
+    /// Of so many runs.
+    pub(super) fn new(runs: usize) -> Self {
+        let bar = ProgressBar::new(runs as u64 * 1000);
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let style =
             ProgressStyle::with_template("{bar:40} {percent:>3}%  {elapsed} elapsed, {eta} to go  {msg}");
         bar.set_style(style.expect("a template that is right"));
-        Self { bar, runs: Mutex::new(vec![0; scenario.runs as usize]) }
+        Self { bar, runs: Mutex::new(vec![0; runs]) }
     }
 
     /// A run has come this far.
-    pub(super) fn advance(&self, run: u32, at: Progress) {
+    pub(super) fn advance(&self, run: usize, at: Progress) {
         let Ok(mut runs) = self.runs.lock() else { return };
-        if let Some(thousandths) = runs.get_mut(run as usize) {
+        if let Some(thousandths) = runs.get_mut(run) {
             *thousandths = at.pieces * 1000 / at.of.max(1);
         }
         self.bar.set_position(runs.iter().sum());

@@ -73,8 +73,8 @@ impl Run {
     }
 
     fn simulate(&self, scenario: &Scenario) -> anyhow::Result<Vec<RunResult>> {
-        let bar = Bar::new(scenario);
-        let progress = |run, at| bar.advance(run, at);
+        let bar = Bar::new(scenario.runs as usize);
+        let progress = |run: u32, at| bar.advance(run as usize, at);
         let results = if self.check {
             check_all(scenario, &STOP, &progress).map_err(|difference| *difference)?
         } else if let Some(path) = &self.trace {

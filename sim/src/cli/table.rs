@@ -8,8 +8,8 @@ use owo_colors::OwoColorize as _;
 use super::run::Cost;
 use crate::report::ReportInput;
 use crate::report::format::{bytes, grouped};
-use crate::report::stats::Distribution;
 use crate::results::{Ending, Outcome, PeerResult, RunResult};
+use crate::statistics::Distribution;
 
 /// Rows of the first run that are shown before the rest is left to `peers.csv`.
 const ROWS: usize = 24;
@@ -111,7 +111,7 @@ impl Overview<'_> {
         let more = if runs.len() > digests.len() { " …" } else { "" };
         let checked = if self.checked { "  (each run done twice: equal)" } else { "" };
         let _infallible = writeln!(text, "digest {}{more}{checked}", digests.join(" "));
-        let _infallible = writeln!(text, "{} files in {}/, see report.html", self.files, self.dir.display());
+        let _infallible = writeln!(text, "{} files in {}/, see index.html", self.files, self.dir.display());
     }
 }
 

@@ -1,10 +1,11 @@
 //! Files that are there as a whole or not at all.
 //!
-//! Everything is first written to a folder `.partial` inside the target, so on the same file system, and flushed to the
+//! Names may have folders in them. Everything is first written to a folder `.partial` inside the target, so on the same file system, and flushed to the
 //! disk; only when all of it is there are the files renamed into place one by one. `manifest.json` goes first when an
 //! older report is replaced and comes last: where there is a manifest, the report beside it is complete. A killed
 //! process leaves at most `.partial`, which the next one removes.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ fn stage(staging: &Path, files: &[(String, Vec<u8>)]) -> Result<(), ReportError>
     for (name, contents) in files {
         let path = staging.join(name);
         let write = || {
+            fs::create_dir_all(path.parent().unwrap_or(staging))?;
             let mut file = File::create_new(&path)?;
             file.write_all(contents)?;
             file.sync_all()
@@ -57,15 +59,24 @@ fn commit(dir: &Path, staging: &Path, files: &[(String, Vec<u8>)]) -> Result<Vec
     let mut paths = Vec::with_capacity(files.len());
     for (i, (name, _)) in files.iter().enumerate() {
         if i + 1 == files.len() {
-            sync_folder(dir)?;
+            for folder in folders(dir, files) {
+                sync_folder(&folder)?;
+            }
         }
         let path = dir.join(name);
+        let folder = path.parent().unwrap_or(dir);
+        fs::create_dir_all(folder).map_err(failed(folder))?;
         fs::rename(staging.join(name), &path).map_err(failed(&path))?;
         paths.push(path);
     }
-    fs::remove_dir(staging).map_err(failed(staging))?;
+    fs::remove_dir_all(staging).map_err(failed(staging))?;
     sync_folder(dir)?;
     Ok(paths)
+}
+
+/// The folders that files are in.
+fn folders(dir: &Path, files: &[(String, Vec<u8>)]) -> BTreeSet<PathBuf> {
+    files.iter().filter_map(|(name, _)| Some(dir.join(name).parent()?.to_owned())).collect()
 }
 
 /// Makes renames durable. Only Unix can open a folder; elsewhere a rename is as durable as the system makes it.
@@ -116,7 +127,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         write_all(dir.path(), &files("old")).unwrap();
         let mut broken = files("new");
-        broken.insert(1, ("no/such/folder.csv".to_owned(), Vec::new()));
+        broken.insert(1, ("a.csv/folder.csv".to_owned(), Vec::new()));
         let error = write_all(dir.path(), &broken).unwrap_err();
         assert!(error.to_string().contains("folder.csv"), "{error}");
         for name in ["a.csv", "manifest.json"] {

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use minibit_core::{Instant, config::Config};
 
-use super::stats::float;
 use crate::results::{Outcome, RunResult};
 use crate::scenario::{Arrivals, Departures, InitialPieces, Link, LinkDist, Scenario};
+use crate::statistics::float;
 
 /// The bound of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq)]

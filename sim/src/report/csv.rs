@@ -11,7 +11,10 @@ use super::{ReportError, ReportInput, group_name, piece_count};
 use crate::results::{KINDS, Sample, kind_name};
 
 /// A table in memory; the rows come from our own counters, so that only memory can run out.
-fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<Vec<u8>, ReportError> {
+///
+/// # Errors
+/// When a row has another number of cells than the header.
+pub fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<Vec<u8>, ReportError> {
     let mut writer: Writer<Vec<u8>> =
         WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(Vec::new());
     writer.write_record(header)?;

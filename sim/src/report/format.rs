@@ -2,7 +2,7 @@
 
 use minibit_core::time::NANOS_PER_SEC;
 
-use super::stats::float;
+use crate::statistics::float;
 
 /// Nanoseconds as seconds with nine digits, exactly: files must not depend on how floats are printed.
 pub fn exact_seconds(nanos: u64) -> String {

@@ -1,26 +1,22 @@
-//! `report.html`: everything on one page that needs nothing else, not even scripts.
+//! `index.html` of a report on runs: everything on one page that needs nothing else, not even scripts.
 //!
 //! The figures stand in the page as SVG; text and lines take the page's colours, so that they suit light, dark and
-//! paper. The small script at the end sorts the table of peers and tells what is under the pointer in the swarm's
+//! paper. The small script at the end sorts the table of peers and tells what is under the pointer in a
 //! picture; its last line marks the document as ready, for a headless check.
 
-use std::sync::OnceLock;
-
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 
 use super::findings;
 use super::format::{bytes, count, duration, exact_seconds, grouped, number, percent};
 use super::plot::{Figures, ratio};
-use super::stats::float;
 use super::summary::{Spread, Summary};
+use super::template::{self, Picture};
 use super::{ReportError, ReportInput, group_name, hex};
 use crate::results::{PeerResult, RunResult};
+use crate::statistics::float;
 
 /// Most rows of the table of peers; `peers.csv` has all of them.
 const ROWS: usize = 2000;
-const TEMPLATE: &str = include_str!("page.html");
 
 /// What the template is filled with.
 #[derive(Serialize)]
@@ -32,8 +28,6 @@ struct Page<'a> {
     cards: Vec<Card>,
     checks: Vec<Check>,
     figures: Vec<Picture<'a>>,
-    /// JSON for the script.
-    map: Option<String>,
     kinds: Vec<Kind>,
     several: bool,
     runs: Vec<RunRow>,
@@ -41,12 +35,6 @@ struct Page<'a> {
     peers: Vec<Vec<Cell>>,
     shown: Option<String>,
     command: &'a str,
-}
-
-#[derive(Serialize)]
-struct Picture<'a> {
-    name: &'a str,
-    svg: &'a str,
 }
 
 #[derive(Serialize)]
@@ -95,12 +83,6 @@ struct RunRow {
 /// # Errors
 /// When the template fails, which would be a bug.
 pub fn page(input: &ReportInput<'_>, summary: &Summary, figures: &Figures) -> Result<Vec<u8>, ReportError> {
-    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    let environment = ENVIRONMENT.get_or_init(|| {
-        let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment
-    });
     let rows: usize = input.runs.iter().map(|run| run.peers.len()).sum();
     let peers = input.runs.iter().flat_map(|run| run.peers.iter().map(move |peer| row(input, run, peer)));
     let page = Page {
@@ -110,12 +92,7 @@ pub fn page(input: &ReportInput<'_>, summary: &Summary, figures: &Figures) -> Re
         facts: facts(input),
         cards: cards(input, summary),
         checks: checks(input),
-        figures: figures
-            .list
-            .iter()
-            .map(|figure| Picture { name: figure.name, svg: &figure.inline })
-            .collect(),
-        map: figures.map.as_ref().map(script_json).transpose()?,
+        figures: figures.list.iter().map(Picture::new).collect::<Result<_, _>>()?,
         kinds: kinds(summary),
         several: input.runs.len() > 1,
         runs: runs(input, summary),
@@ -125,13 +102,7 @@ pub fn page(input: &ReportInput<'_>, summary: &Summary, figures: &Figures) -> Re
             .then(|| format!("the first {} of {}", grouped(ROWS as u64), grouped(rows as u64))),
         command: input.command,
     };
-    let html = environment.template_from_str(TEMPLATE)?.render(Serde(&page))?;
-    Ok(html.into_bytes())
-}
-
-/// JSON that may stand in a script element.
-fn script_json(value: &impl Serialize) -> Result<String, ReportError> {
-    Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))
+    template::render("run.html", &page)
 }
 
 /// The line below the headline.

@@ -9,9 +9,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{ReportError, ReportInput, hex};
+use crate::results::RunResult;
 
 /// Version of the layout of `manifest.json`.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Manifest<'a> {
@@ -20,7 +21,6 @@ struct Manifest<'a> {
     command: &'a str,
     runs: Vec<RunEntry>,
     files: Vec<File<'a>>,
-    scenario: &'a serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -50,22 +50,31 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// The manifest of a report that consists of these files.
 ///
 /// # Errors
-/// When the resolved scenario is no JSON.
+/// When a value cannot be encoded, which would be a bug.
 pub fn manifest(input: &ReportInput<'_>, files: &[(String, Vec<u8>)]) -> Result<Vec<u8>, ReportError> {
+    of(input.command, input.runs.iter(), files)
+}
+
+/// The manifest of some runs by this command.
+///
+/// # Errors
+/// When a value cannot be encoded, which would be a bug.
+pub fn of<'a>(
+    command: &str,
+    runs: impl Iterator<Item = &'a RunResult>,
+    files: &[(String, Vec<u8>)],
+) -> Result<Vec<u8>, ReportError> {
     let manifest = Manifest {
         schema: SCHEMA,
         minibit: env!("CARGO_PKG_VERSION"),
-        command: input.command,
-        runs: input
-            .runs
-            .iter()
+        command,
+        runs: runs
             .map(|run| RunEntry { run: run.run, seed: run.seed, digest: hex(run.digest), events: run.events })
             .collect(),
         files: files
             .iter()
             .map(|(name, bytes)| File { name, bytes: bytes.len(), sha256: sha256(bytes) })
             .collect(),
-        scenario: input.resolved,
     };
     super::json(&manifest)
 }

@@ -4,30 +4,35 @@
 mod axis;
 mod bars;
 mod canvas;
+mod copies;
 mod download;
 mod ecdf;
 mod fairness;
+pub mod hover;
 mod messages;
 pub mod palette;
 mod raster;
 mod swarm;
 mod throughput;
+pub mod versus;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use minibit_core::Instant;
 use rayon::prelude::*;
 
 pub use fairness::ratio;
-pub use swarm::Map;
 
 use self::canvas::{Canvas, Drawing};
 use self::ecdf::Series;
+use self::hover::Hover;
 use self::palette::Colour;
 use self::raster::Cells;
 use super::format::{bytes, count};
-use super::stats::Distribution;
 use super::summary::Summary;
 use super::{ReportError, ReportInput};
+use crate::results::RunResult;
+use crate::statistics::Distribution;
 
 /// Up to so many downloads are shown one by one.
 const FEW: usize = 12;
@@ -38,7 +43,7 @@ const CURVES: usize = 6;
 #[derive(Clone, Debug)]
 pub struct Figure {
     /// Name of its files, without ending.
-    pub name: &'static str,
+    pub name: String,
     /// What it shows, in a sentence.
     pub title: String,
     /// The document.
@@ -46,7 +51,9 @@ pub struct Figure {
     /// The same for a page, which gives the colours of text and lines.
     pub inline: String,
     /// Height of title and subtitle in CSS pixels.
-    pub head: f64,
+    head: f64,
+    /// What the page's script says of what is under the pointer.
+    pub hover: Option<Hover>,
     cells: Option<Cells>,
 }
 
@@ -55,8 +62,6 @@ pub struct Figure {
 pub struct Figures {
     /// The pictures.
     pub list: Vec<Figure>,
-    /// What explains the cells of `swarm`.
-    pub map: Option<Map>,
 }
 
 impl Figures {
@@ -65,15 +70,15 @@ impl Figures {
     /// # Errors
     /// When one cannot be drawn, which would be a bug.
     pub fn new(input: &ReportInput<'_>, summary: &Summary) -> Result<Self, ReportError> {
-        let (swarm, map) = swarm::figure(input)?;
         let list = vec![
             download::figure(input, summary)?,
-            swarm,
+            swarm::figure(input, &Frame::default())?,
+            copies::figure(input, &Frame::default())?,
             throughput::figure(input, summary)?,
             messages::figure(input, summary)?,
             fairness::figure(input, summary)?,
         ];
-        Ok(Self { list, map })
+        Ok(Self { list })
     }
 
     /// Names and contents of the files.
@@ -81,20 +86,59 @@ impl Figures {
     /// # Errors
     /// When one cannot be rasterised, which would be a bug.
     pub fn files(&self) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-        let pictures: Result<Vec<_>, _> =
-            self.list.par_iter().map(|figure| raster::png(&figure.svg, figure.cells.as_ref())).collect();
-        let mut files = Vec::with_capacity(2 * self.list.len());
-        for (figure, picture) in self.list.iter().zip(pictures?) {
-            files.push((format!("{}.svg", figure.name), figure.svg.clone().into_bytes()));
-            files.push((format!("{}.png", figure.name), picture));
+        files(&self.list)
+    }
+}
+
+/// Names and contents of the files of some figures.
+///
+/// # Errors
+/// When one cannot be rasterised, which would be a bug.
+pub fn files(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let pictures: Result<Vec<_>, _> =
+        figures.par_iter().map(|figure| raster::png(&figure.svg, figure.cells.as_ref())).collect();
+    let mut files = Vec::with_capacity(2 * figures.len());
+    for (figure, picture) in figures.iter().zip(pictures?) {
+        files.push((format!("figures/{}.svg", figure.name), figure.svg.clone().into_bytes()));
+        files.push((format!("figures/{}.png", figure.name), picture));
+    }
+    Ok(files)
+}
+
+/// How a picture of one run is framed when several of them stand beside each other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Frame<'a> {
+    /// Put before the name of its files.
+    pub prefix: &'a str,
+    /// Put before its title.
+    pub label: &'a str,
+    /// Where time ends; none: where the run does.
+    pub end: Option<Instant>,
+}
+
+impl Frame<'_> {
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn title(&self, title: &str) -> String {
+        let mut rest = title.chars();
+        match rest.next() {
+            Some(first) if !self.label.is_empty() => {
+                format!("With {}: {}{}", self.label, first.to_lowercase(), rest.as_str())
+            }
+            _ => title.to_owned(),
         }
-        Ok(files)
+    }
+
+    fn end(&self, run: &RunResult) -> Instant {
+        self.end.unwrap_or(run.end).max(run.end)
     }
 }
 
 impl Figure {
     fn new(
-        name: &'static str,
+        name: &str,
         title: &str,
         subtitle: &str,
         body: f64,
@@ -105,7 +149,7 @@ impl Figure {
 
     /// A figure with cells below the drawing; their origin counts from below the head.
     fn with_cells(
-        name: &'static str,
+        name: &str,
         title: &str,
         subtitle: &str,
         body: f64,
@@ -120,7 +164,7 @@ impl Figure {
     }
 
     fn assemble(
-        name: &'static str,
+        name: &str,
         title: &str,
         drawing: &Drawing,
         cells: Option<Cells>,
@@ -144,7 +188,7 @@ impl Figure {
             None => String::new(),
         };
         Ok(Self {
-            name,
+            name: name.to_owned(),
             title: title.to_owned(),
             svg: format!(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" {view} \
@@ -154,13 +198,20 @@ impl Figure {
                 "<svg {view} role=\"img\" id=\"figure-{name}\" aria-label=\"{label}\">\n{image}{body}"
             ),
             head: drawing.head,
+            hover: None,
             cells,
         })
+    }
+
+    /// The same figure, of which the page's script can tell more.
+    fn with_hover(self, hover: Hover) -> Self {
+        let hover = hover.below(self.head);
+        Self { hover: Some(hover), ..self }
     }
 }
 
 /// A figure that says why there is nothing to see.
-fn empty(name: &'static str, title: &str, why: &str) -> Result<Figure, ReportError> {
+fn empty(name: &str, title: &str, why: &str) -> Result<Figure, ReportError> {
     Figure::new(name, title, why, 12.0, |_| ())
 }
 
@@ -214,7 +265,7 @@ fn curves_of(
         let runs = runs(group);
         let pooled = runs.iter().flat_map(Distribution::finite).copied().collect();
         let values = Distribution::new(pooled, runs.iter().map(Distribution::infinite).sum());
-        Series { name: name.to_owned(), colour, notes: notes(&values), values, runs }
+        Series { name: name.to_owned(), colour, dashed: false, notes: notes(&values), values, runs }
     };
     let groups: Vec<_> = summary.downloading().collect();
     if groups.len() > CURVES {

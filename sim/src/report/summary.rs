@@ -7,9 +7,9 @@
 use serde::Serialize;
 
 use super::bound::{self, Bound};
-use super::stats::{Distribution, float, rounded};
 use super::{ReportInput, TRACKER_GROUP};
 use crate::results::{Ending, KINDS, Outcome, PeerResult, RunResult, Tally, kind_name};
+use crate::statistics::{Distribution, float, rounded};
 
 /// Version of the layout of `summary.json`.
 pub const SCHEMA: u32 = 1;
@@ -19,6 +19,8 @@ pub const SCHEMA: u32 = 1;
 pub struct Summary {
     /// [`SCHEMA`].
     pub schema: u32,
+    /// What happened, in one sentence.
+    pub headline: String,
     /// Name of the scenario.
     pub scenario: String,
     /// Each run.
@@ -94,7 +96,7 @@ pub struct Group {
     pub downloads: Distribution,
 }
 
-/// How values are spread. Quantiles as in [`stats`](super::stats).
+/// How values are spread. Quantiles as in [`distribution`](crate::statistics::distribution).
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Spread {
     /// The smallest.
@@ -160,15 +162,16 @@ impl Summary {
         let everyone: Vec<_> = input.runs.iter().flat_map(|run| &run.peers).collect();
         let runs: Vec<_> = input.runs.iter().map(|run| Run::new(run, bound.as_ref())).collect();
         let efficiencies: Option<Vec<f64>> = runs.iter().map(|run| run.efficiency).collect();
-        Self {
+        let mut summary = Self {
             schema: SCHEMA,
+            headline: String::new(),
             scenario: input.scenario.name.clone(),
             overall: Group::new("all", &everyone, downloads),
             groups,
             bound: bound.map(|bound| LowerBound {
                 t_min_s: rounded(bound.seconds),
                 start_s: rounded(bound.start.as_secs_f64()),
-                efficiency: efficiencies.and_then(|all| super::stats::mean(&all)).map(rounded),
+                efficiency: efficiencies.and_then(|all| crate::statistics::mean(&all)).map(rounded),
             }),
             runs,
             checks: input
@@ -180,7 +183,9 @@ impl Summary {
                     passed: verdict.passed,
                 })
                 .collect(),
-        }
+        };
+        summary.headline = super::findings::headline(input, &summary);
+        summary
     }
 
     /// The groups in which somebody downloads.

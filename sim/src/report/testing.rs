@@ -7,28 +7,28 @@ use minibit_core::config::{
     ChokeAlgorithm, Choking, Config, Encoding, Inventory, Limits, PieceSelection, Requests, Timeouts,
 };
 
-use super::stats::float;
 use super::{ReportError, ReportInput};
 use crate::results::{
-    ANNOUNCE, ANNOUNCE_RESPONSE, Ending, KINDS, MissingPiece, Outcome, PeerResult, RunResult, Sample, Stuck,
-    Tally,
+    ANNOUNCE, ANNOUNCE_RESPONSE, Copies, Ending, KINDS, MissingPiece, Outcome, PeerResult, RunResult, Sample,
+    Stuck, Tally,
 };
 use crate::scenario::Verdict;
 use crate::scenario::{
     Arrivals, Content, Departures, Group, InitialPieces, Latency, Link, LinkDist, MessageCount, Network,
     Scenario, Stop, Tracker,
 };
+use crate::statistics::float;
 
 /// What a report is made of.
-pub(super) struct Case {
-    pub(super) scenario: Scenario,
-    pub(super) runs: Vec<RunResult>,
-    pub(super) verdicts: Vec<Verdict>,
-    pub(super) resolved: serde_json::Value,
+pub(crate) struct Case {
+    pub(crate) scenario: Scenario,
+    pub(crate) runs: Vec<RunResult>,
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) resolved: serde_json::Value,
 }
 
 /// The text of a file.
-pub(super) fn text(file: Result<Vec<u8>, ReportError>) -> String {
+pub(crate) fn text(file: Result<Vec<u8>, ReportError>) -> String {
     String::from_utf8(file.unwrap()).unwrap()
 }
 
@@ -45,7 +45,7 @@ impl Luck {
 }
 
 impl Case {
-    pub(super) fn input(&self) -> ReportInput<'_> {
+    pub(crate) fn input(&self) -> ReportInput<'_> {
         ReportInput {
             scenario: &self.scenario,
             runs: &self.runs,
@@ -56,7 +56,7 @@ impl Case {
     }
 
     /// One seed and two leechers, 4 pieces, 10 s: everything can be computed by hand.
-    pub(super) fn tiny() -> Self {
+    pub(crate) fn tiny() -> Self {
         let mut scenario = scenario("tiny", 4 * 16_384, &[("seed", 1), ("leecher", 2)]);
         scenario.groups[0].pieces = InitialPieces::All;
         scenario.groups[1].arrivals = Arrivals::Together(Duration::from_secs(1));
@@ -119,6 +119,11 @@ impl Case {
                 sample(11, 2, 131_072, 81_920, 12),
             ],
             progress: vec![vec![4, u32::MAX, u32::MAX], vec![4, 2, 4], vec![4, 4, 4]],
+            copies: Copies {
+                times: vec![Instant::ZERO, Instant::from_secs(10), Instant::from_secs(11)],
+                present: vec![1, 3, 3],
+                rarest: vec![vec![1, 1, 1, 1], vec![3, 3, 2, 2], vec![3, 3, 3, 3]],
+            },
         };
         Self {
             scenario,
@@ -133,7 +138,7 @@ impl Case {
     }
 
     /// Peers of these groups download from a seeding tracker, with `samples` rows of timeline.
-    pub(super) fn swarm(groups: &[(&str, u32)], runs: u32, samples: u32) -> Self {
+    pub(crate) fn swarm(groups: &[(&str, u32)], runs: u32, samples: u32) -> Self {
         let mut scenario = scenario("swarm", 64 << 20, groups);
         let link = Link::Duplex { up: Some(40_000_000), down: Some(100_000_000) };
         scenario.groups.iter_mut().for_each(|group| group.link = LinkDist::Fixed(link));
@@ -155,7 +160,7 @@ impl Case {
     }
 
     /// Messages count until completion only, which was after two thirds of them.
-    pub(super) fn counted_until_complete(mut self) -> Self {
+    pub(crate) fn counted_until_complete(mut self) -> Self {
         for peer in self.runs.iter_mut().flat_map(|run| &mut run.peers) {
             peer.messages_sent = peer.messages_sent * 2 / 3;
         }
@@ -163,7 +168,7 @@ impl Case {
     }
 
     /// The share `every` of the peers ends early: they crash and leave in turn.
-    pub(super) fn with_losses(mut self, every: usize) -> Self {
+    pub(crate) fn with_losses(mut self, every: usize) -> Self {
         for run in &mut self.runs {
             for number in (0..run.peers.len() - 1).filter(|number| number % every == every - 1) {
                 let crashed = (number / every).is_multiple_of(2);
@@ -178,7 +183,7 @@ impl Case {
     }
 
     /// Nobody gets the last piece: its only holder has left.
-    pub(super) fn stuck(mut self) -> Self {
+    pub(crate) fn stuck(mut self) -> Self {
         let all = super::piece_count(&self.scenario);
         for run in &mut self.runs {
             for number in 0..run.peers.len() - 1 {
@@ -268,6 +273,7 @@ fn invent(scenario: &Scenario, run: u32, samples: u32) -> RunResult {
     peers.push(tracker);
     let end = peers.iter().filter_map(|peer| peer.completed).max().unwrap();
     let (mut timeline, mut progress) = (Vec::new(), Vec::new());
+    let mut shown = Copies::default();
     for step in 0..=samples {
         let time = Instant::from_nanos(end.as_nanos() / u64::from(samples) * u64::from(step));
         let held: Vec<u32> = peers.iter().map(|peer| held(peer, time, pieces)).collect();
@@ -285,6 +291,9 @@ fn invent(scenario: &Scenario, run: u32, samples: u32) -> RunResult {
             min_copies: copies as u32 / pieces,
             total_copies: copies,
         });
+        shown.times.push(time);
+        shown.present.push(present().count() as u32);
+        shown.rarest.push((0..pieces).map(|piece| copies as u32 / pieces + piece % 3).collect());
         progress.push(held);
     }
     RunResult {
@@ -297,6 +306,7 @@ fn invent(scenario: &Scenario, run: u32, samples: u32) -> RunResult {
         peers,
         timeline,
         progress,
+        copies: shown,
     }
 }
 

@@ -88,9 +88,6 @@ impl World<'_> {
         let end = self.ends[flow.reverse().index()];
         let participant = &mut self.participants[end.peer as usize];
         participant.payload_up += u64::from(payload);
-        if participant.started_full(&self.geometry) {
-            self.timeline.payload_from_seeds += u64::from(payload);
-        }
         if let Some(to) = end.conn.filter(|_| participant.is_here()) {
             self.drive(end.peer, Input::Sent { to, bytes: payload });
         }
@@ -136,6 +133,9 @@ impl World<'_> {
             self.participants[end.peer as usize].payload_down += payload;
             self.participants[from as usize].delivered += payload;
             self.timeline.payload += payload;
+            if self.participants[from as usize].started_full(&self.geometry) {
+                self.timeline.payload_from_seeds += payload;
+            }
             self.watch.last_payload = self.now;
         }
         self.digest.add(self.now, u64::from(end.peer) << 40 | 1 << 39 | u64::from(bytes));

@@ -4,6 +4,7 @@ use minibit_core::Instant;
 
 use crate::results::{Outcome, PeerResult, Sample};
 use crate::scenario::MessageCount;
+use crate::world::copies::Recorder;
 use crate::world::participant::Presence;
 use crate::world::{Event, World};
 
@@ -12,6 +13,7 @@ use crate::world::{Event, World};
 pub(super) struct Timeline {
     pub(super) samples: Vec<Sample>,
     pub(super) progress: Vec<Vec<u32>>,
+    pub(super) copies: Recorder,
     pub(super) messages: u64,
     pub(super) payload: u64,
     pub(super) payload_from_seeds: u64,
@@ -37,6 +39,7 @@ impl World<'_> {
             min_copies: self.watch.min_copies(),
             total_copies: self.watch.total_copies(),
         };
+        self.watch.record_copies(self.now, &mut self.timeline.copies);
         let held = self.participants.iter().map(|peer| if peer.is_here() { peer.pieces() } else { u32::MAX });
         let row = held.collect();
         if self.timeline.samples.last().is_some_and(|last| last.time == self.now && self.now > Instant::ZERO)

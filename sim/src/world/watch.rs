@@ -6,6 +6,7 @@ use crate::results::{Ending, MissingPiece, Stuck};
 use crate::scenario::Scenario;
 use crate::world::World;
 use crate::world::coming::Acquaintance;
+use crate::world::copies::Recorder;
 use crate::world::participant::Participant;
 
 /// With all that there is spread to everyone and a piece missing, silence of so long is proof enough.
@@ -93,6 +94,11 @@ impl Watch {
 
     pub(super) const fn seeds(&self) -> u32 {
         self.seeds
+    }
+
+    /// Notes how many copies of the pieces there are.
+    pub(super) fn record_copies(&self, now: Instant, recorder: &mut Recorder) {
+        recorder.record(now, self.leechers + self.seeds, &self.copies);
     }
 
     pub(super) fn min_copies(&self) -> u32 {

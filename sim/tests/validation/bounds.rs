@@ -124,7 +124,7 @@ fn hold(number: u32) -> f64 {
     let (up, down) = (sum(|peer| peer.payload_up), sum(|peer| peer.payload_down));
     assert!(up >= down, "{up} bytes sent, {down} received, {}", context());
     assert_eq!(run.timeline.last().unwrap().payload, down);
-    assert_eq!(run.timeline.last().unwrap().payload_from_seeds, run.peers[0].payload_up);
+    assert!(run.timeline.last().unwrap().payload_from_seeds <= run.peers[0].payload_up, "{}", context());
 
     let end = run.end.as_secs_f64();
     let connections = drawn.ups.len() as u64;

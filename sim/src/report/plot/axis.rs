@@ -73,6 +73,16 @@ impl Scale {
         self.values.0 + (self.values.1 - self.values.0) * share
     }
 
+    /// What values are divided by to be shown.
+    pub(super) fn divisor(&self) -> f64 {
+        self.divisor
+    }
+
+    /// What is written behind them then.
+    pub(super) fn unit(&self) -> &str {
+        &self.name
+    }
+
     /// The largest value.
     pub(super) fn end(&self) -> f64 {
         self.values.1

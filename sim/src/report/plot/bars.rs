@@ -4,7 +4,7 @@ use super::axis::{Scale, Unit};
 use super::canvas::{Canvas, LABEL, MARGIN, TICK, Type, WIDTH, width_of};
 use super::palette::{AXIS, Colour, INK, MUTED};
 use crate::report::format;
-use crate::report::stats::float_len;
+use crate::statistics::float_len;
 
 /// Most characters of a label.
 const LABEL_CHARS: usize = 30;

@@ -117,7 +117,7 @@ pub(super) fn draw(
     register_faces();
     let title_lines = wrapped(title, Type::new(TITLE_SIZE, INK).bold());
     let subtitle_lines = wrapped(subtitle, Type::new(SUBTITLE_SIZE, MUTED));
-    let lines = |lines: &[String], each: f64| each * crate::report::stats::float_len(lines.len());
+    let lines = |lines: &[String], each: f64| each * crate::statistics::float_len(lines.len());
     let subtitle_top = 18.0 + lines(&title_lines, 28.0);
     let head = (subtitle_top + lines(&subtitle_lines, 19.0) + 12.0).ceil();
     let height = (head + body).ceil();
@@ -186,6 +186,37 @@ impl Canvas<'_> {
         let style = colour(stroke).stroke_width(units(width).unsigned_abs());
         let result = self.area.draw(&PathElement::new(places, style));
         self.attempt(result);
+    }
+
+    /// A broken line from point to point.
+    pub(super) fn dashed_path(&mut self, points: &[(f64, f64)], width: f64, stroke: Colour) {
+        const DASH: f64 = 8.0;
+        const GAP: f64 = 4.0;
+        let (mut left, mut drawn) = (DASH, true);
+        let mut dash: Vec<(f64, f64)> = points.first().copied().into_iter().collect();
+        for pair in points.windows(2) {
+            let (mut from, to) = (pair[0], pair[1]);
+            let mut rest = libm::hypot(to.0 - from.0, to.1 - from.1);
+            while rest > 0.0 {
+                let step = rest.min(left);
+                let share = step / rest;
+                from = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);
+                dash.push(from);
+                rest -= step;
+                left -= step;
+                if left <= 0.0 {
+                    if drawn {
+                        self.path(&dash, width, stroke);
+                    }
+                    drawn = !drawn;
+                    left = if drawn { DASH } else { GAP };
+                    dash = vec![from];
+                }
+            }
+        }
+        if drawn {
+            self.path(&dash, width, stroke);
+        }
     }
 
     /// A filled polygon.

@@ -2,14 +2,14 @@
 
 use super::axis::Unit;
 use super::bars::{self, Row};
-use super::ecdf::{self, Mark};
+use super::ecdf::{self, Band, Mark, Plot};
 use super::palette::GHOST;
 use super::{FEW, Figure, curves_of, group_colour, group_key, group_key_height, spoken_scope};
 use crate::report::format::{self, count, duration, duration_or_never};
-use crate::report::stats::{Distribution, float};
 use crate::report::summary::{Summary, downloads};
 use crate::report::{ReportError, ReportInput, piece_count};
 use crate::results::{Outcome, PeerResult};
+use crate::statistics::{Distribution, float};
 
 const NAME: &str = "download_time";
 
@@ -70,9 +70,11 @@ pub(super) fn figure(input: &ReportInput<'_>, summary: &Summary) -> Result<Figur
         .as_ref()
         .map(|bound| Mark { value: bound.t_min_s, text: format!("lower bound {}", duration(bound.t_min_s)) });
     let subtitle = subtitle("Share of peers that finished within a time", input.runs.len() > 1);
-    Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| {
-        ecdf::draw(canvas, &series, Unit::Time, "download time", 0.0, mark.as_ref());
-    })
+    let plot =
+        Plot { unit: Unit::Time, axis: "download time", reach: 0.0, mark: mark.as_ref(), band: Band::Range };
+    let figure =
+        Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| ecdf::draw(canvas, &series, &plot))?;
+    Ok(figure.with_hover(ecdf::told(&series, &plot)))
 }
 
 /// What there is to see when many downloaded and nobody finished: how far they came.
@@ -97,9 +99,11 @@ fn nobody(input: &ReportInput<'_>, summary: &Summary) -> Result<Figure, ReportEr
     let median = pooled.median().map_or_else(String::new, format::percent);
     let title = format!("Nobody finished; the median peer ended with {median} of the pieces");
     let subtitle = format!("Share of peers that ended with at most so many pieces · {}", spoken_scope(input));
-    Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| {
-        ecdf::draw(canvas, &series, Unit::Share, "pieces held at the end", 1.0, None);
-    })
+    let plot =
+        Plot { unit: Unit::Share, axis: "pieces held at the end", reach: 1.0, mark: None, band: Band::Range };
+    let figure =
+        Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| ecdf::draw(canvas, &series, &plot))?;
+    Ok(figure.with_hover(ecdf::told(&series, &plot)))
 }
 
 /// The values of those of a group (`None`: of all) who download, in each run.

@@ -2,13 +2,13 @@
 
 use super::axis::Unit;
 use super::bars::{self, Row};
-use super::ecdf::{self, Mark};
+use super::ecdf::{self, Band, Mark, Plot};
 use super::{FEW, Figure, curves_of, group_colour, group_key, group_key_height, spoken_scope};
 use crate::report::format::{self, number, percent};
-use crate::report::stats::{Distribution, float, float_len};
 use crate::report::summary::{Summary, downloads};
 use crate::report::{ReportError, ReportInput};
 use crate::results::{PeerResult, RunResult};
+use crate::statistics::{Distribution, float, float_len};
 
 const NAME: &str = "fairness";
 
@@ -53,9 +53,11 @@ pub(super) fn figure(input: &ReportInput<'_>, summary: &Summary) -> Result<Figur
         },
     );
     let mark = Mark { value: 1.0, text: "as much given as taken".to_owned() };
-    Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| {
-        ecdf::draw(canvas, &series, Unit::Number, "share ratio", 1.0, Some(&mark));
-    })
+    let plot =
+        Plot { unit: Unit::Number, axis: "share ratio", reach: 1.0, mark: Some(&mark), band: Band::Range };
+    let figure =
+        Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| ecdf::draw(canvas, &series, &plot))?;
+    Ok(figure.with_hover(ecdf::told(&series, &plot)))
 }
 
 fn rows(input: &ReportInput<'_>, summary: &Summary) -> Vec<Row> {

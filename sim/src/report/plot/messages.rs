@@ -7,10 +7,10 @@ use super::bars::{self, Row};
 use super::palette::{self, Colour, MUTED};
 use super::{Figure, spoken_scope};
 use crate::report::format::{self, number, percent};
-use crate::report::stats::{float, float_len};
 use crate::report::summary::Summary;
 use crate::report::{ReportError, ReportInput};
 use crate::results::{KINDS, PeerResult, RunResult, Tally, kind_name};
+use crate::statistics::{float, float_len};
 
 const NAME: &str = "messages_sent";
 /// Most peers that get a row of their own.
@@ -20,7 +20,7 @@ const CLASSES: [&str; 6] =
     ["blocks", "requests", "inventory", "choking and interest", "tracker", "connection"];
 
 /// The class of a kind of message.
-fn class_of(kind: usize) -> usize {
+pub(super) fn class_of(kind: usize) -> usize {
     match MessageKind::ALL.get(kind) {
         Some(MessageKind::Piece) => 0,
         Some(MessageKind::Request | MessageKind::Cancel | MessageKind::RejectRequest) => 1,

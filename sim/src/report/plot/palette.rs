@@ -26,8 +26,10 @@ pub const GRID: Colour = hex(0x00E5_E7EB);
 pub const GHOST: Colour = hex(0x00D1_D5DB);
 /// Outlines on the heat map, in dark mode too.
 pub const BLACK: Colour = hex(0x0011_1111);
-/// Lines on the heat map.
+/// Gaps between rows of the heat map: the page gives them its own background.
 pub const WHITE: Colour = hex(0x00FF_FFFF);
+/// Lines on the heat map, in dark mode too: not quite white, by which the page tells it from gaps.
+pub const LIGHT: Colour = hex(0x00FE_FEFE);
 
 /// Okabe and Ito's colours without yellow, the strongest contrasts first.
 const SERIES: [Colour; 6] = [

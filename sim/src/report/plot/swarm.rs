@@ -4,53 +4,40 @@
 //! peers or samples than pixels, neighbours share a cell that shows their mean. The cells are one small picture; the
 //! page's script reads shares back from its colours.
 
-use minibit_core::Instant;
-use serde::Serialize;
-
 use super::axis::{Scale, Unit};
-use super::canvas::{Canvas, FINENESS, LABEL, MARGIN, TICK, WIDTH, width_of};
-use super::palette::{AXIS, BLACK, WHITE, viridis};
+use super::canvas::{Canvas, LABEL, MARGIN, TICK, WIDTH, width_of};
+use super::hover::{self, Hover};
+use super::palette::{AXIS, BLACK, LIGHT, WHITE, viridis};
 use super::raster::Cells;
-use super::{Figure, first_run_of};
+use super::{Figure, Frame, first_run_of};
 use crate::report::format::{self, count, duration, percent};
-use crate::report::stats::{float, float_len};
 use crate::report::summary::downloads;
 use crate::report::{ReportError, ReportInput, piece_count};
 use crate::results::{Outcome, PeerResult, RunResult};
+use crate::statistics::{float, float_len};
+use minibit_core::Instant;
 
 const NAME: &str = "swarm";
 /// Most rows of cells, and most cells in a row.
-const ROWS: usize = 420;
-const COLUMNS: usize = 840;
+pub(super) const ROWS: usize = 420;
+pub(super) const COLUMNS: usize = 840;
 /// Up to so many peers have their names written and their ends marked.
 const NAMED: usize = 30;
 /// While absent: a grey of which a fifth is opaque, its colours multiplied by that.
-const ABSENT: [u8; 4] = [8, 9, 10, 20];
+pub(super) const ABSENT: [u8; 4] = [8, 9, 10, 20];
 
-/// What the page's script needs to say what is under the pointer.
-#[derive(Clone, Debug, Serialize)]
-pub struct Map {
-    /// Left, top, width and height of the cells in the drawing's units.
-    pub area: [f64; 4],
-    /// Seconds at the right edge.
-    pub end_s: f64,
-    /// The colour of each share from 0 to 255.
-    pub colours: Vec<[u8; 3]>,
-    /// Who is in each row.
-    pub rows: Vec<String>,
-}
-
-/// Draws the figure of the first run, and what the page needs to explain it.
+/// Draws the figure of the first run.
 ///
 /// # Errors
 /// When it cannot be drawn.
-pub(super) fn figure(input: &ReportInput<'_>) -> Result<(Figure, Option<Map>), ReportError> {
+pub(super) fn figure(input: &ReportInput<'_>, frame: &Frame<'_>) -> Result<Figure, ReportError> {
+    let name = frame.name(NAME);
     let Some(run) = input.runs.first().filter(|run| run.timeline.len() > 1 && run.end.as_nanos() > 0) else {
-        return Ok((super::empty(NAME, "No time passed", "There is nothing to show over time.")?, None));
+        return super::empty(&name, "No time passed", "There is nothing to show over time.");
     };
     let order = order(run);
     if order.is_empty() {
-        return Ok((super::empty(NAME, "Nobody joined", "The swarm stayed empty.")?, None));
+        return super::empty(&name, "Nobody joined", "The swarm stayed empty.");
     }
     let named = order.len() <= NAMED;
     let row = if named { (300.0 / float_len(order.len())).clamp(18.0, 36.0) } else { 0.0 };
@@ -59,21 +46,24 @@ pub(super) fn figure(input: &ReportInput<'_>) -> Result<(Figure, Option<Map>), R
     let labels = || order.iter().filter(|_| named).map(|&peer| format::shortened(&run.peers[peer].name, 26));
     let left = MARGIN + labels().map(|label| width_of(&label, LABEL)).fold(54.0, f64::max) + 12.0;
     let right = WIDTH - MARGIN - 8.0;
-    let cells = cells(input, run, &order, (left, right), height);
-    let time = Scale::new((0.0, run.end.as_secs_f64()), (left, right), Unit::Time, 8.0, false);
+    let end = frame.end(run);
+    let cells = cells(input, run, &order, end, (left, right), height);
+    let time = Scale::new((0.0, end.as_secs_f64()), (left, right), Unit::Time, 8.0, false);
     let key = if named { "dot = complete, cross = left or crashed" } else { "white line = complete" };
     let subtitle = format!(
         "A row per peer in the order of completion, colour = share of pieces, {key}{}",
         first_run_of(input)
     );
-    let mut map = Map {
+    let told = Hover::Cells(hover::Cells {
         area: [left, 0.0, right - left, height],
-        end_s: run.end.as_secs_f64(),
-        colours: (0..=255).map(viridis).map(|(red, green, blue)| [red, green, blue]).collect(),
+        end_s: end.as_secs_f64(),
+        colours: hover::colours(),
         rows: bins(order.len(), ROWS).map(|bin| row_name(run, &order[bin])).collect(),
-    };
-    let figure = Figure::with_cells(NAME, &title(run), &subtitle, height + 62.0, cells, |canvas| {
-        legend(canvas, height + 44.0, right);
+        words: ["absent", "complete", "of pieces"],
+    });
+    let title = frame.title(&title(run));
+    let figure = Figure::with_cells(&name, &title, &subtitle, height + 62.0, cells, |canvas| {
+        legend(canvas, height + 44.0, right, "of pieces");
         time.draw_below(canvas, height, None);
         canvas.path(&[(left, height), (right, height)], 1.0, AXIS);
         if named {
@@ -86,9 +76,7 @@ pub(super) fn figure(input: &ReportInput<'_>) -> Result<(Figure, Option<Map>), R
             canvas.text(left - 8.0, height / 2.0, "peer", TICK.right());
         }
     })?;
-    map.area[1] = figure.head;
-    map.area = map.area.map(|length| length * FINENESS);
-    Ok((figure, Some(map)))
+    Ok(figure.with_hover(told))
 }
 
 /// The peers that joined: seeds, then by completion, then those who did not complete, fullest first. The tracker is
@@ -110,7 +98,7 @@ fn order(run: &RunResult) -> Vec<usize> {
 }
 
 /// `len` items in at most `limit` bins of nearly equal size.
-fn bins(len: usize, limit: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(super) fn bins(len: usize, limit: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     let count = len.min(limit);
     (0..count).map(move |bin| bin * len / count..(bin + 1) * len / count)
 }
@@ -121,11 +109,12 @@ fn cells(
     input: &ReportInput<'_>,
     run: &RunResult,
     order: &[usize],
+    end: Instant,
     (left, right): (f64, f64),
     height: f64,
 ) -> Cells {
     let pieces = u64::from(piece_count(input.scenario)).max(1);
-    let columns = columns(run);
+    let columns = columns(run, end);
     let mut rgba = Vec::with_capacity(order.len().min(ROWS) * columns.len() * 4);
     for bin in bins(order.len(), ROWS) {
         for column in &columns {
@@ -161,17 +150,20 @@ struct Column {
     sample: usize,
 }
 
-/// Samples are evenly spaced but for the last one, which is at the end.
-fn columns(run: &RunResult) -> Vec<Column> {
-    let count = COLUMNS as u64;
-    let width = run.end.as_nanos() / count;
-    (0..count)
-        .map(|column| {
-            let time = Instant::from_nanos(width * column + width / 2);
+/// Samples are evenly spaced but for the last one, which is at the run's end.
+fn columns(run: &RunResult, end: Instant) -> Vec<Column> {
+    middles(end)
+        .map(|time| {
             let later = run.timeline.partition_point(|sample| sample.time <= time);
             Column { time, sample: later.saturating_sub(1) }
         })
         .collect()
+}
+
+/// The middles of all columns of a map that ends there.
+pub(super) fn middles(end: Instant) -> impl Iterator<Item = Instant> {
+    let width = end.as_nanos() / COLUMNS as u64;
+    (0..COLUMNS as u64).map(move |column| Instant::from_nanos(width * column + width / 2))
 }
 
 /// Pieces that a peer holds at a column; `None` while it is absent. Joining, completion and leaving are known exactly,
@@ -179,7 +171,8 @@ fn columns(run: &RunResult) -> Vec<Column> {
 fn held(run: &RunResult, number: usize, column: &Column) -> Option<u32> {
     let peer = &run.peers[number];
     let present = peer.joined.is_some_and(|joined| joined <= column.time)
-        && peer.left.is_none_or(|left| column.time < left);
+        && peer.left.is_none_or(|left| column.time < left)
+        && column.time <= run.end;
     let held = match peer.completed {
         Some(completed) if completed <= column.time => peer.pieces,
         _ => match run.progress[column.sample][number] {
@@ -224,11 +217,11 @@ fn frontier(canvas: &mut Canvas<'_>, run: &RunResult, order: &[usize], time: &Sc
         points.extend([(x, row * float_len(number)), (x, row * (float_len(number) + 1.0))]);
     }
     points.dedup_by(|a, b| (a.0 - b.0).abs() < 0.25 && (a.1 - b.1).abs() < 0.25);
-    canvas.path(&points, 1.75, WHITE);
+    canvas.path(&points, 1.75, LIGHT);
 }
 
 /// The scale of the colours, below the plot at the right.
-fn legend(canvas: &mut Canvas<'_>, y: f64, right: f64) {
+pub(super) fn legend(canvas: &mut Canvas<'_>, y: f64, right: f64, whole: &str) {
     const STEPS: u8 = 51;
     let (start, width) = (right - 250.0, 160.0);
     canvas.text(start - 8.0, y, "0 %", TICK.right());
@@ -239,7 +232,7 @@ fn legend(canvas: &mut Canvas<'_>, y: f64, right: f64) {
         // Each step reaches to the end, below the next ones: no seams.
         canvas.rect((x, y - 6.0), (start + width, y + 6.0), colour);
     }
-    canvas.text(start + width + 8.0, y, "100 % of pieces", TICK);
+    canvas.text(start + width + 8.0, y, &format!("100 % {whole}"), TICK);
 }
 
 fn row_name(run: &RunResult, peers: &[usize]) -> String {
@@ -310,7 +303,7 @@ mod tests {
         let case = Case::tiny();
         let run = &case.runs[0];
         assert_eq!(order(run), [0, 2, 1], "the seed, then by completion");
-        let cells = cells(&case.input(), run, &order(run), (0.0, 100.0), 30.0);
+        let cells = cells(&case.input(), run, &order(run), run.end, (0.0, 100.0), 30.0);
         assert_eq!((cells.rows, cells.columns), (3, 840));
         // Eleven seconds on 840 columns; the leechers join at 1 s.
         let cell = |row: usize, seconds: usize| &cells.rgba[(row * 840 + seconds * 840 / 11 + 5) * 4..][..4];
@@ -326,8 +319,9 @@ mod tests {
     #[test]
     fn ten_thousand_peers_fit() {
         let case = Case::swarm(&[("peer", 10_000)], 1, 20);
-        let (figure, map) = figure(&case.input()).unwrap();
-        assert_eq!(map.unwrap().rows.len(), ROWS);
+        let figure = figure(&case.input(), &Frame::default()).unwrap();
+        let Some(Hover::Cells(told)) = figure.hover else { panic!("a map") };
+        assert_eq!(told.rows.len(), ROWS);
         assert!(figure.svg.len() < 2_000_000, "{}", figure.svg.len());
     }
 }

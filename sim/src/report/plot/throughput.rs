@@ -2,13 +2,14 @@
 
 use super::axis::{Scale, Unit};
 use super::canvas::{Canvas, MARGIN, TICK, Type, WIDTH};
+use super::hover;
 use super::palette::{self, AXIS, Colour};
 use super::{Figure, first_run_of};
-use crate::report::format::{byte_unit, duration, number, percent};
-use crate::report::stats::float;
+use crate::report::format::{byte_unit, duration, number, percent, shortened};
 use crate::report::summary::Summary;
 use crate::report::{ReportError, ReportInput};
-use crate::results::Sample;
+use crate::results::{RunResult, Sample};
+use crate::statistics::{float, float_len};
 
 const NAME: &str = "throughput";
 const PLOT: f64 = 250.0;
@@ -22,15 +23,19 @@ const INTERVALS: usize = 360;
 /// # Errors
 /// When it cannot be drawn.
 pub(super) fn figure(input: &ReportInput<'_>, summary: &Summary) -> Result<Figure, ReportError> {
-    let rates = input.runs.first().map(|run| rates(&run.timeline)).unwrap_or_default();
-    let peak = rates.iter().map(|rate| rate.all).fold(0.0, f64::max);
-    if peak <= 0.0 {
-        return super::empty(NAME, "No data moved", "Not a single block arrived.");
-    }
+    let lines: Vec<Line> = input
+        .runs
+        .first()
+        .map(|run| {
+            let line = |name, index, whole| Line::new(run, name, palette::series(index), whole);
+            vec![line("all", 0, true), line("from seeds", 1, false)]
+        })
+        .unwrap_or_default();
+    let peak = lines.iter().map(Line::peak).fold(0.0, f64::max);
     let (unit, name) = byte_unit(peak);
     let title = format!("{}; the peak is {} {name}/s", who_served(input, summary), number(peak / unit));
     let subtitle = format!("Block data per second{}", first_run_of(input));
-    Figure::new(NAME, &title, &subtitle, PLOT + 60.0, |canvas| draw(canvas, &rates, peak))
+    of_lines(NAME, &title, &subtitle, &lines)
 }
 
 /// Rates between two samples.
@@ -66,37 +71,106 @@ fn rates(timeline: &[Sample]) -> Vec<Rate> {
     rates
 }
 
-fn draw(canvas: &mut Canvas<'_>, rates: &[Rate], peak: f64) {
-    let end = rates.last().map_or(1.0, |rate| rate.to);
+/// A line to draw: its name, colour and width, and the rates.
+pub(super) struct Line {
+    /// What it is called.
+    pub(super) name: String,
+    /// Its colour.
+    pub(super) colour: Colour,
+    /// All data, rather than the seeds' share of it.
+    pub(super) whole: bool,
+    rates: Vec<Rate>,
+}
+
+impl Line {
+    /// The rates of a run: of all data, or of what the seeds sent.
+    pub(super) fn new(run: &RunResult, name: &str, colour: Colour, whole: bool) -> Self {
+        Self { name: name.to_owned(), colour, whole, rates: rates(&run.timeline) }
+    }
+
+    fn value(&self, rate: &Rate) -> f64 {
+        if self.whole { rate.all } else { rate.seeds }
+    }
+
+    fn peak(&self) -> f64 {
+        self.rates.iter().map(|rate| self.value(rate)).fold(0.0, f64::max)
+    }
+
+    fn mean(&self) -> f64 {
+        let end = self.rates.last().map_or(1.0, |rate| rate.to);
+        self.rates.iter().map(|rate| self.value(rate) * (rate.to - rate.from)).sum::<f64>() / end
+    }
+
+    /// Its value at a time; none before its start and after its end.
+    fn at(&self, time: f64) -> f64 {
+        let rate = self.rates.iter().find(|rate| rate.from <= time && time < rate.to);
+        rate.map_or(0.0, |rate| self.value(rate))
+    }
+}
+
+/// A figure of these lines.
+///
+/// # Errors
+/// When it cannot be drawn.
+pub(super) fn of_lines(
+    name: &str,
+    title: &str,
+    subtitle: &str,
+    lines: &[Line],
+) -> Result<Figure, ReportError> {
+    let peak = lines.iter().map(Line::peak).fold(0.0, f64::max);
+    if peak <= 0.0 {
+        return super::empty(name, "No data moved", "Not a single block arrived.");
+    }
+    let end = lines.iter().filter_map(|line| line.rates.last()).map(|rate| rate.to).fold(0.0, f64::max);
     let x = Scale::new((0.0, end), (LEFT, RIGHT), Unit::Time, 8.0, false);
     let y = Scale::new((0.0, peak), (PLOT, 8.0), Unit::Rate, 6.0, true);
+    let (divisor, unit) = (y.divisor(), y.unit().to_owned());
+    let told = hover::curves(
+        lines,
+        (&x, &unit),
+        (LEFT, RIGHT, 0.0, PLOT),
+        |line| line.name.clone(),
+        |line, at| line.at(at) / divisor,
+    );
+    let figure = Figure::new(name, title, subtitle, PLOT + 60.0, |canvas| draw(canvas, lines, &x, &y))?;
+    Ok(figure.with_hover(told))
+}
+
+fn draw(canvas: &mut Canvas<'_>, lines: &[Line], x: &Scale, y: &Scale) {
     y.draw_left(canvas, (LEFT, RIGHT));
-    let steps = |field: fn(&Rate) -> f64| -> Vec<(f64, f64)> {
-        let corners =
-            |rate: &Rate| [(x.at(rate.from), y.at(field(rate))), (x.at(rate.to), y.at(field(rate)))];
-        rates.iter().flat_map(corners).collect()
+    let steps = |line: &Line| -> Vec<(f64, f64)> {
+        let corners = |rate: &Rate| {
+            [(x.at(rate.from), y.at(line.value(rate))), (x.at(rate.to), y.at(line.value(rate)))]
+        };
+        line.rates.iter().flat_map(corners).collect()
     };
-    let (all, seeds) = (steps(|rate| rate.all), steps(|rate| rate.seeds));
-    let area = |canvas: &mut Canvas<'_>, points: &[(f64, f64)], colour: Colour| {
-        let ends = [(x.at(end), PLOT), (x.at(rates.first().map_or(0.0, |rate| rate.from)), PLOT)];
-        canvas.polygon(&[points, &ends].concat(), colour);
-    };
-    area(canvas, &all, palette::series(0).faded(0.12));
-    area(canvas, &seeds, palette::series(1).faded(0.15));
-    canvas.path(&all, 2.25, palette::series(0));
-    canvas.path(&seeds, 2.25, palette::series(1));
+    for line in lines {
+        let points = steps(line);
+        if let (Some(first), Some(last)) = (points.first(), points.last()) {
+            let ends = [(last.0, PLOT), (first.0, PLOT)];
+            canvas.polygon(&[&points[..], &ends].concat(), line.colour.faded(0.1));
+        }
+    }
+    for line in lines {
+        canvas.path(&steps(line), if line.whole { 2.25 } else { 1.25 }, line.colour);
+    }
     canvas.path(&[(LEFT, PLOT), (RIGHT, PLOT)], 1.0, AXIS);
     x.draw_below(canvas, PLOT, None);
     canvas.text(f64::midpoint(LEFT, RIGHT), PLOT + 40.0, "time", TICK.centred());
-    // Labels stand at the height of the curves' means, apart from each other.
-    let mean = |field: fn(&Rate) -> f64| {
-        y.at(rates.iter().map(|rate| field(rate) * (rate.to - rate.from)).sum::<f64>() / end)
-    };
-    let upper = mean(|rate| rate.all).min(PLOT - 60.0);
-    let lower = mean(|rate| rate.seeds).max(upper + 44.0).min(PLOT - 16.0);
-    let totals: [(f64, &str, usize); 2] = [(upper, "all", 0), (lower, "from seeds", 1)];
-    for (at, name, index) in totals {
-        canvas.text(RIGHT + 14.0, at, name, Type::new(15.0, palette::series(index)).bold());
+    // Labels stand at the height of the lines' means where there is room, and in any case apart from each other.
+    let mut order: Vec<&Line> = lines.iter().collect();
+    order.sort_by(|a, b| b.mean().total_cmp(&a.mean()));
+    let gap = if lines.len() > 2 { 24.0 } else { 44.0 };
+    let lowest = |number: usize| PLOT - 16.0 - gap * float_len(lines.len() - 1 - number);
+    let mut above = f64::NEG_INFINITY;
+    for (number, line) in order.into_iter().enumerate() {
+        let at = y.at(line.mean()).min(lowest(number)).max(above + gap);
+        above = at;
+        let size = if lines.len() > 2 { 12.5 } else { 15.0 };
+        let style = Type::new(size, line.colour);
+        let style = if line.whole { style.bold() } else { style };
+        canvas.text(RIGHT + 14.0, at, &shortened(&line.name, 19), style);
     }
 }
 

@@ -151,6 +151,7 @@ mod tests {
             peers,
             timeline: Vec::new(),
             progress: Vec::new(),
+            copies: crate::results::Copies::default(),
         }
     }
 
