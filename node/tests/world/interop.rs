@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::support::content;
 
-use crate::support::netns::Namespace;
+use crate::support::netns::{Namespace, skipped};
 use crate::support::running::{Running, until};
 use client::{Client, Task};
 use tracker::Tracker;
@@ -56,7 +56,7 @@ impl Exchange {
         let namespace = match missing.map_or_else(Namespace::new, Err) {
             Ok(namespace) => namespace,
             Err(reason) => {
-                eprintln!("SKIPPED: {reason}");
+                skipped(&reason);
                 return;
             }
         };

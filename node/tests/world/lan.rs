@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::support::content;
 
+use crate::support::netns::skipped;
 use crate::support::running::{Running, until};
 use network::{Network, address};
 
@@ -38,7 +39,7 @@ fn swarm(tracker: Option<&str>) {
     let network = match Network::new(5) {
         Ok(network) => network,
         Err(reason) => {
-            eprintln!("SKIPPED: {reason}");
+            skipped(&reason);
             return;
         }
     };

@@ -30,12 +30,14 @@ torrent = session.add_torrent(parameters)
 if len(sys.argv) > 5:
     host, peer_port = sys.argv[5].rsplit(":", 1)
     torrent.connect_peer((host, int(peer_port)))
-done = False
+asked = False
 while True:
     session.wait_for_alert(200)
-    session.pop_alerts()
-    if not done and torrent.status().is_seeding:
+    for alert in session.pop_alerts():
+        # `finished` comes when up to 100 MiB are not yet written.
+        if asked and isinstance(alert, lt.cache_flushed_alert):
+            print("done", flush=True)
+    if not asked and torrent.status().is_seeding:
         torrent.flush_cache()
-        done = True
-        print("done", flush=True)
-    time.sleep(0.05)
+        asked = True
+    time.sleep(0.005)

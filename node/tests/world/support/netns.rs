@@ -3,6 +3,7 @@
 //! They need root and `ip` (Debian: iproute2). Where these are missing the tests that use them are skipped, and say so.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -53,6 +54,11 @@ impl Drop for Namespace {
         // Nothing to do about it if it fails; names are not used again.
         let _ = ip(&["netns", "del", &self.name]);
     }
+}
+
+/// Says why a test proves nothing here. Written so that it is seen even when the test's own words are not.
+pub(crate) fn skipped(reason: &str) {
+    writeln!(std::io::stderr(), "SKIPPED: {reason}").expect("standard error is open");
 }
 
 /// `ip ARGUMENTS`, outside of any namespace of ours.
