@@ -351,6 +351,8 @@ pub enum Violation {
     Bitfield,
     /// A request that is empty, too long or out of range.
     RequestRange,
+    /// A block that the torrent does not have: nobody can have asked for it.
+    BlockRange,
     /// More waiting requests than are allowed.
     TooManyRequests,
     /// A fast-extension message without the fast extension.

@@ -20,8 +20,15 @@ const LAN_QUEUED_REQUESTS: u32 = 4_096;
 /// A swarm could be turned against a third party by naming its addresses (Naoumov and Ross 2006): no faster than this.
 const LAN_DIALS_PER_SECOND: u32 = 10;
 
-/// Long enough for two who have just met to find out whether they have anything for each other.
-const LAN_USELESS: Duration = Duration::from_secs(10);
+/// Long enough for two who have just met on a LAN to find out whether they have anything for each other.
+const LAN_USELESS: Duration = Duration::from_secs(2);
+/// Many round trips: who has an unchoke for so long and asks for nothing has no use for it.
+const LAN_UNUSED_SLOT: Duration = Duration::from_secs(1);
+/// Who starts a seeder and a leecher at the same time does not wait for a minute. Doubled each time, it is four dials in the first minute, of an
+/// address that does not answer.
+const LAN_RECONNECT_ALONE: Duration = Duration::from_secs(4);
+/// Connections of one torrent, of some 20 KiB each when idle: a crowd of idle ones leaves room.
+const LAN_CONNECTIONS: u32 = 256;
 
 /// Which piece to fetch next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,8 +146,22 @@ pub struct Timeouts {
     /// When the table is full: a connection that neither gives nor takes for so long, though it may, gives way to a newcomer.
     /// `None`: newcomers are refused.
     pub useless: Option<Duration>,
+    /// While somebody waits for one: the slot of a peer that asks for nothing for so long is passed on, and so is that of one that
+    /// reads nothing. `None`: only when the choker's next round says so.
+    pub unused_slot: Option<Duration>,
     /// An address that failed is not dialled again for so long; doubled at each failure in a row.
     pub reconnect: Duration,
+    /// The same where nobody answered and there is no connection at all: who is called may be about to start. `None`: no
+    /// sooner than otherwise.
+    pub reconnect_alone: Option<Duration>,
+}
+
+impl Timeouts {
+    /// How long not to dial an address again that has failed or gone. `alone`: it did not answer, and there is no connection to
+    /// anybody else.
+    pub(crate) fn redial(&self, alone: bool) -> Duration {
+        self.reconnect_alone.filter(|_| alone).unwrap_or(self.reconnect)
+    }
 }
 
 /// Bounds on what a participant holds at a time.
@@ -244,7 +265,12 @@ impl Config {
         self.limits.disk_high_water = LAN_DISK_HIGH_WATER;
         self.limits.disk_low_water = LAN_DISK_HIGH_WATER / 2;
         self.limits.dials_per_second = Some(LAN_DIALS_PER_SECOND);
+        if self.limits.connections < LAN_CONNECTIONS {
+            self.limits.connections = LAN_CONNECTIONS;
+        }
         self.timeouts.useless = Some(LAN_USELESS);
+        self.timeouts.unused_slot = Some(LAN_UNUSED_SLOT);
+        self.timeouts.reconnect_alone = Some(LAN_RECONNECT_ALONE);
         self
     }
 

@@ -306,7 +306,9 @@ impl<E: Env> MetadataFetch<E> {
             self.half_open -= 1;
         }
         let useless = !open || reason == Some(DisconnectReason::NoMetadata);
-        self.known.closed(source.key, now, useless, self.config.timeouts.reconnect);
+        let alone = source.stage == Stage::Dialling
+            && !self.conns.iter().any(|(_, other)| other.stage == Stage::Open);
+        self.known.closed(source.key, now, useless, self.config.timeouts.redial(alone));
         if self.state == State::Running {
             self.pursue(now, out);
             self.dial(now, out);

@@ -169,9 +169,12 @@ const BITTORRENT: Config = Config {
         idle: Duration::from_mins(2),
         // Bram Cohen's client refuses newcomers.
         useless: None,
+        // Nor does it look at slots between two rounds.
+        unused_slot: None,
         // No address is dialled twice within a minute, or a swarm could be turned against a third party (Naoumov and Ross
         // 2006).
         reconnect: Duration::from_mins(1),
+        reconnect_alone: None,
     },
     limits: Limits {
         // Bram Cohen's client: 80 peers at most, and it stops dialling at 40 ("Rarest first …", section II-C).

@@ -1,9 +1,10 @@
 //! One participant's side of one swarm.
 //!
 //! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
-//! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close, `messages` what peers say, `download` what is
+//! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close, `room` who gives way
+//! when there are too many, `messages` what peers say, `download` what is
 //! asked of whom, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces, `blame` who sent what was wrong,
-//! `disk` whether writing works, `extended` and `pex` what is said through the extension protocol, `upload` who is served,
+//! `disk` whether writing works, `extended` and `pex` what is said through the extension protocol, `upload` who is served, `idlers` who does not use that,
 //! `queue` what of, `suggest` and `super_seed` what a first seeder
 //! sends to whom, `timers`.
 //!
@@ -18,6 +19,7 @@ pub(crate) mod conns;
 mod disk;
 mod download;
 mod extended;
+mod idlers;
 pub(crate) mod known;
 pub(crate) mod lifecycle;
 mod messages;
@@ -29,6 +31,7 @@ mod pex;
 mod pipeline;
 mod queue;
 mod rate;
+mod room;
 mod suggest;
 mod super_seed;
 mod timers;
@@ -184,6 +187,8 @@ pub struct Torrent<E: Env> {
     upload_ring: VecDeque<ConnId>,
     /// Connections that are being served now.
     serving: u32,
+    /// Does a slot that is passed on go to who has come last, and not to who has waited longest?
+    newest_next: bool,
     stats: Stats,
     candidates: Vec<Candidate>,
     chosen: Vec<ConnId>,
@@ -230,6 +235,7 @@ impl<E: Env> Torrent<E> {
             disk: DiskState::default(),
             upload_ring: VecDeque::new(),
             serving: 0,
+            newest_next: false,
             stats: Stats::default(),
             candidates: Vec::new(),
             chosen: Vec::new(),

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::boundary::{DiskOp, Env, Event, Outbox, Output};
+use crate::boundary::{DiskOp, Env, Event, Outbox, Output, Violation};
 use crate::config::Requests;
 use crate::id::{BlockRef, BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
@@ -249,7 +249,7 @@ impl<E: Env> Torrent<E> {
         peer.unresponsive = false;
         let Some(block) = self.geometry.block(BlockSpan { index, begin, length: len }) else {
             self.stats.wasted += u64::from(len);
-            self.nuisance(now, conn, out);
+            self.violation(now, conn, Violation::BlockRange, out);
             return;
         };
         let key = peer.key;

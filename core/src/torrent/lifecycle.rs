@@ -4,7 +4,7 @@ use crate::boundary::{Address as _, DisconnectReason, Env, Event, Outbox, Output
 use crate::config::{Inventory, Requests};
 use crate::id::{ConnId, PeerId};
 use crate::message::{Handshake, Message};
-use crate::time::{Instant, NANOS_PER_SEC, nanos};
+use crate::time::{Instant, NANOS_PER_SEC};
 use crate::torrent::Torrent;
 use crate::torrent::allowed_fast::allowed_fast_set;
 use crate::torrent::extended::ExtendedPeer;
@@ -36,11 +36,7 @@ impl<E: Env> Torrent<E> {
     /// Opens connections until there are enough, or nobody is left to dial. A seeder dials too: peers behind
     /// a full table would wait for it otherwise.
     pub(crate) fn dial(&mut self, now: Instant, out: &mut Outbox<E>) {
-        let limits = self.config.limits;
-        while self.running
-            && self.conns.len() < limits.dial_target.min(limits.connections)
-            && self.half_open < limits.half_open
-        {
+        while self.running && self.wants_more() {
             if self.dialling.next() > now {
                 self.timers.dial = Some(self.dialling.next());
                 break;
@@ -79,27 +75,6 @@ impl<E: Env> Torrent<E> {
         if !self.config.handshake {
             self.opened(now, conn, out);
         }
-    }
-
-    fn has_room(&self) -> bool {
-        self.conns.len() < self.config.limits.connections
-    }
-
-    /// The table is full: one of the connections that are of no use gives way to a newcomer, whichever it may be, so that many idle
-    /// ones lock nobody out.
-    fn make_room(&mut self, now: Instant, out: &mut Outbox<E>) -> bool {
-        let Some(after) = self.config.timeouts.useless else { return false };
-        let mut useless = Vec::new();
-        for slot in 0..self.conns.slot_count() {
-            if let Some((conn, peer)) = self.conns.at_mut(slot)
-                && peer.is_useless(now, nanos(after))
-            {
-                useless.push(conn);
-            }
-        }
-        let Some(&conn) = self.rng.choose(&useless) else { return false };
-        self.close(now, conn, Some(DisconnectReason::Replaced), out);
-        self.has_room()
     }
 
     pub(crate) fn on_connected(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
@@ -279,8 +254,11 @@ impl<E: Env> Torrent<E> {
             }
         }
         let failed = !was_open || matches!(reason, Some(DisconnectReason::ProtocolViolation(_)));
+        // Nobody is there, and who was just called may be about to come.
+        let alone = peer.stage == Stage::Dialling && !self.conns.iter().any(|(_, other)| other.is_open());
+        let delay = self.config.timeouts.redial(alone);
         for key in [Some(peer.key), alias].into_iter().flatten() {
-            self.known.closed(key, now, failed, self.config.timeouts.reconnect);
+            self.known.closed(key, now, failed, delay);
         }
         self.picker.remove_peer(&peer.pieces);
         self.choker.forget(conn);

@@ -6,8 +6,9 @@ use crate::bitfield::Bitfield;
 use crate::boundary::Env;
 use crate::config::Config;
 use crate::id::{BlockRef, BlockSpan, PeerId, PieceIndex};
-use crate::time::{Instant, NANOS_PER_SEC};
+use crate::time::Instant;
 use crate::torrent::extended::ExtendedPeer;
+use crate::torrent::idlers::SlotUse;
 use crate::torrent::known::PeerKey;
 use crate::torrent::pipeline::Pipeline;
 use crate::torrent::queue::RequestQueue;
@@ -18,9 +19,6 @@ use crate::torrent::super_seed::Shown;
 const EXPECTED_LIMIT: usize = 256;
 /// A peer that has rejected blocks of so many pieces since the last sweep is not asked for anything before the next.
 const REFUSED_LIMIT: usize = 8;
-
-/// Who has come to us and has not said who it is for so long gives way when the table is full.
-const GREETING_TIME: u64 = 2 * NANOS_PER_SEC;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +111,7 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) allowed_to_peer: Vec<PieceIndex>,
     pub(crate) upload: Rate,
     pub(crate) unchoked_at: Option<Instant>,
+    pub(crate) slot: SlotUse,
     /// The piece that a first seeder has suggested to it, and that it has not asked for yet.
     pub(crate) promised: Option<PieceIndex>,
     /// What we have shown it as a super-seeder (BEP 16).
@@ -168,6 +167,7 @@ impl<E: Env> Peer<E> {
             allowed_to_peer: Vec::new(),
             upload: Rate::new(now),
             unchoked_at: None,
+            slot: SlotUse::new(now),
             promised: None,
             shown: None,
             last_received: now,
@@ -227,22 +227,6 @@ impl<E: Env> Peer<E> {
     pub(crate) fn settle(&mut self) {
         if self.outstanding.is_empty() {
             self.owing_since = None;
-        }
-    }
-
-    /// Has it had nothing for us and wanted nothing of us for so many nanoseconds? Not so while it waits to be served.
-    pub(crate) fn is_useless(&mut self, now: Instant, after: u64) -> bool {
-        let age = now.nanos_since(self.since);
-        match self.stage {
-            Stage::Dialling => false,
-            Stage::Handshaking => !self.dialled && age >= GREETING_TIME,
-            Stage::Open => {
-                let may_ask_since =
-                    self.unchoked_at.map_or(age, |unchoked| now.nanos_since(unchoked).min(age));
-                let waits = self.peer_interested && self.am_choking;
-                let served = !self.queue.is_empty() || self.is_being_served() || self.upload.get(now) > 0;
-                self.useful == 0 && !waits && !served && may_ask_since >= after
-            }
         }
     }
 

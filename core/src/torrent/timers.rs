@@ -26,6 +26,8 @@ pub(crate) struct Timers {
     pub(crate) disk: Option<Instant>,
     /// When the next connection may be opened, if one waits for that.
     pub(crate) dial: Option<Instant>,
+    /// The next look at the slots, while somebody waits for one.
+    pub(crate) slots: Option<Instant>,
 }
 
 impl Timers {
@@ -38,7 +40,7 @@ impl Timers {
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        [self.sweep, self.pull, self.broadcast, self.disk, self.dial].into_iter().flatten().min()
+        [self.sweep, self.pull, self.broadcast, self.disk, self.dial, self.slots].into_iter().flatten().min()
     }
 }
 
@@ -70,6 +72,9 @@ impl<E: Env> Torrent<E> {
         }
         if self.choker.next_round().is_some_and(|round| round <= now) {
             self.choke_round(now, out);
+        }
+        if self.timers.slots.take_if(|due| *due <= now).is_some() {
+            self.pass_slots_on(now, out);
         }
         if let Requests::Paced { interval, ask_all_when_unknown } = self.config.requests
             && beat(&mut self.timers.pull, now, interval)

@@ -28,6 +28,10 @@ impl<E: Env> Torrent<E> {
             // It had kept an unchoke from an earlier interest, and its place is taken.
             self.choke(now, conn, out);
         }
+        if !admitted {
+            self.wait_for_slot(now, conn);
+            self.pass_slots_on(now, out);
+        }
     }
 
     pub(crate) fn on_not_interested(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
@@ -38,7 +42,7 @@ impl<E: Env> Torrent<E> {
     }
 
     /// Gives a free slot to an interested peer, if there is one of its kind.
-    fn admit(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> bool {
+    pub(crate) fn admit(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> bool {
         if !self.config.uploads || !self.running {
             return false;
         }
@@ -117,11 +121,12 @@ impl<E: Env> Torrent<E> {
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = false;
         peer.unchoked_at = Some(now);
+        peer.slot.begin(now);
         peer.last_sent = now;
         out.send(conn, Message::Unchoke);
     }
 
-    fn choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+    pub(crate) fn choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = true;
         // Requests cross the choke on their way; they are no offence.
@@ -138,6 +143,7 @@ impl<E: Env> Torrent<E> {
             keep
         });
         peer.allowed_to_peer = allowed;
+        self.wait_for_slot(now, conn);
     }
 
     pub(crate) fn on_request(&mut self, now: Instant, conn: ConnId, span: BlockSpan, out: &mut Outbox<E>) {
@@ -161,6 +167,9 @@ impl<E: Env> Torrent<E> {
         }
         if !peer.queue.push(span) {
             return;
+        }
+        if !peer.is_being_served() {
+            peer.slot.begin(now);
         }
         self.on_promise_used(now, conn, piece, out);
         self.enlist(conn);
@@ -265,6 +274,7 @@ impl<E: Env> Torrent<E> {
         let bytes = self.on_extended_sent(now, conn, bytes, out);
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.in_flight > 0) else { return };
         peer.in_flight = peer.in_flight.saturating_sub(bytes);
+        peer.slot.took(now);
         self.after_service(conn, out);
     }
 

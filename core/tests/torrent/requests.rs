@@ -212,6 +212,22 @@ fn blocks_that_nobody_asked_for_are_wasted_and_then_too_many() {
     assert_eq!(end, Some(DisconnectReason::ProtocolViolation(Violation::Flood)));
 }
 
+/// Nobody can have asked for it: its requests go to others at once.
+#[test]
+fn what_is_no_block_of_the_torrent_ends_the_connection() {
+    let span = |index, begin, length| BlockSpan { index, begin, length };
+    for span in [span(0, 0, BLOCK - 1), span(0, 1, BLOCK), span(2, 0, BLOCK), span(1, BLOCK, BLOCK)] {
+        let mut solo = Solo::leecher(fixed(1), geometry(2, 2));
+        let (liar, asked) = solo.meet_seed(true);
+        let (_, others) = solo.meet_seed(true);
+        assert!(!others.contains(&asked[0]));
+        let said = solo.give(liar, span);
+        let end = DisconnectReason::ProtocolViolation(Violation::BlockRange);
+        assert_eq!(closed(&said, liar), Some(end), "{span:?}");
+        assert_eq!(solo.torrent.stats().wasted, u64::from(span.length));
+    }
+}
+
 #[test]
 fn a_block_that_comes_twice_is_written_once() {
     let mut solo = Solo::leecher(fixed(1), geometry(2, 2));

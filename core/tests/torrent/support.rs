@@ -32,9 +32,9 @@ pub(crate) fn geometry(pieces: u32, blocks: u32) -> Geometry {
 
 /// The id of a member.
 pub(crate) fn peer_id(member: usize) -> PeerId {
-    let number = u8::try_from(member).expect("test swarms are small");
+    let number = u32::try_from(member).expect("test swarms are small");
     let mut id = *b"-MB0000-000000000000";
-    id[19] = number;
+    id[16..].copy_from_slice(&number.to_be_bytes());
     PeerId(id)
 }
 

@@ -5,10 +5,10 @@ use core::time::Duration;
 use minibit_core::boundary::{DisconnectReason, SimAddr, Simulated};
 use minibit_core::config::{Config, Limits};
 use minibit_core::message::MessageKind;
-use minibit_core::{BlockSpan, Command, Input, Message, Output, Profile};
+use minibit_core::{Command, Input, Message, Output, Profile};
 
-use crate::support::solo::{Said, accepted, closed, handshake, kinds};
-use crate::support::{BLOCK, Solo, Swarm, World, geometry, pieces, plain};
+use crate::support::solo::{Said, closed, handshake, kinds};
+use crate::support::{Solo, Swarm, World, geometry, plain};
 
 fn dials(said: &Said) -> usize {
     said.iter().filter(|output| matches!(output, Output::Connect { .. })).count()
@@ -73,6 +73,28 @@ fn an_address_that_fails_is_dialled_ever_more_rarely() {
     }
 }
 
+/// On a LAN, who calls somebody that is just starting does not wait for a minute; it does as long as there is anybody else.
+#[test]
+fn alone_an_address_that_does_not_answer_is_dialled_sooner() {
+    for (company, expected) in [(false, &[5, 10, 15, 35][..]), (true, &[60])] {
+        let mut solo = Solo::leecher(plain().for_lan(), geometry(3, 2));
+        if company {
+            solo.greet(true);
+        }
+        let mut said = solo.input(Input::Command(Command::AddPeers(vec![SimAddr(9)])));
+        for &gap in expected {
+            let dialled = said.iter().find_map(|output| match output {
+                Output::Connect { conn, .. } => Some(*conn),
+                _ => None,
+            });
+            solo.input(Input::Disconnected { conn: dialled.expect("dialled") });
+            assert_eq!(dials(&solo.wait(Duration::from_secs(gap - 2))), 0, "before {gap} s");
+            said = solo.wait(Duration::from_secs(7));
+            assert_eq!(dials(&said), 1, "after {gap} s");
+        }
+    }
+}
+
 #[test]
 fn connections_are_limited_and_the_next_one_is_let_in_when_one_goes() {
     let limits = Limits { connections: 3, dial_target: 2, half_open: 2, ..plain().limits };
@@ -107,34 +129,6 @@ fn connections_are_opened_in_a_burst_and_then_slowly() {
     assert_eq!(dials(&said), 20);
     assert_eq!([1, 1, 2].map(|seconds| dials(&solo.wait(Duration::from_secs(seconds)))), [10, 10, 20]);
     assert_eq!(dials(&solo.wait(Duration::from_secs(4))), 20, "there are no more");
-}
-
-/// A table full of connections that are of no use to anybody lets everyone in who may be.
-#[test]
-fn the_useless_make_room_for_newcomers() {
-    let limits = Limits { connections: 4, dial_target: 0, ..plain().limits };
-    let mut solo = Solo::new(Config { limits, ..plain().for_lan() }, geometry(3, 2), &pieces("**."));
-    let knock = |solo: &mut Solo, number: u32| {
-        let said = solo.input(Input::Incoming { ticket: number, addr: SimAddr(100 + number) });
-        (accepted(&said), said)
-    };
-    let (giver, _) = solo.meet_seed(true);
-    let (taker, unchoked) = solo.meet_taker(true);
-    assert!(unchoked);
-    let idle = solo.greet(true);
-    let mute = solo.accept();
-    assert_eq!(knock(&mut solo, 1).0, None, "nobody is useless yet");
-    solo.wait(Duration::from_secs(2));
-    let (newcomer, said) = knock(&mut solo, 2);
-    assert_eq!(closed(&said, mute), Some(DisconnectReason::Replaced), "it has not even said who it is");
-    solo.hear(newcomer.unwrap(), handshake(102, true));
-    solo.wait(Duration::from_secs(7));
-    solo.hear(taker, Message::Request(BlockSpan { index: 0, begin: 0, length: BLOCK }));
-    solo.wait(Duration::from_secs(1));
-    let (_, said) = knock(&mut solo, 3);
-    assert_eq!(closed(&said, idle), Some(DisconnectReason::Replaced), "neither gives nor takes");
-    assert!(solo.view(giver).is_some() && solo.view(taker).is_some());
-    assert_eq!(knock(&mut solo, 4).0, None, "and no more than are useless");
 }
 
 /// A node that runs for long meets many addresses once: they must not fill its memory, nor shut the door.

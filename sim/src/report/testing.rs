@@ -398,6 +398,8 @@ fn config() -> Config {
             keep_alive: second * 120,
             idle: second * 180,
             useless: None,
+            unused_slot: None,
+            reconnect_alone: None,
             reconnect: second * 30,
         },
         limits: Limits {
