@@ -434,6 +434,7 @@ impl Engine {
         for swarm in &mut self.swarms {
             swarm.input(now, Input::Command(Command::Stop));
             swarm.flush(now);
+            swarm.tell(now);
         }
         let Self { swarms, events, .. } = self;
         // What the connections still have to say is not listened to.

@@ -23,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::{self, Progress};
 use crate::session::{self, Publicity, Session};
 use crate::storage::{self, Mode, OpenReport, Opened, Shortage};
-use crate::{called_as, show};
+use crate::{called_as, show, summary};
 
 /// How often the display is brought up to date.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,13 +38,23 @@ pub(crate) fn run(options: &Get) -> Result<(), Failure> {
 
 async fn get(options: &Get) -> Result<(), Failure> {
     let mut session = Session::start(&options.network)?;
-    let start = session.clock.now();
+    let (clock, start) = (session.clock, session.clock.now());
     let ended = fetch(options, &mut session, start).await;
     session.stop().await;
-    ended
+    let (metainfo, status) = ended?;
+    if options.json && options.seed_after.is_some() {
+        let summary = summary::of(&metainfo, &status.borrow(), clock.now() - start);
+        writeln!(io::stdout(), "{summary}")?;
+    }
+    Ok(())
 }
 
-async fn fetch(options: &Get, session: &mut Session, start: Instant) -> Result<(), Failure> {
+/// Fetches it, says so, and seeds it for as long as is wanted.
+async fn fetch(
+    options: &Get,
+    session: &mut Session,
+    start: Instant,
+) -> Result<(Arc<Metainfo>, watch::Receiver<Status>), Failure> {
     let mut interrupt = session.interrupt.clone();
     let Wanted { metainfo, peers, trackers } = tokio::select! {
         wanted = wanted::find(options, session) => wanted?,
@@ -87,7 +97,7 @@ async fn fetch(options: &Get, session: &mut Session, start: Instant) -> Result<(
             () = interrupt.asked() => {}
         }
     }
-    Ok(())
+    Ok((metainfo, status))
 }
 
 /// Finds out what is there already, on a thread of its own.
@@ -212,22 +222,10 @@ fn report(
     let geometry = metainfo.geometry();
     let fetched = seen.stats.downloaded - seen.stats.wasted.min(seen.stats.downloaded);
     if options.json {
-        let summary = serde_json::json!({
-            "path": path,
-            "info_hash": metainfo.info_hash().to_hex(),
-            "length": geometry.len(),
-            "seconds": took.as_secs_f64(),
-            "downloaded": seen.stats.downloaded,
-            "wasted": seen.stats.wasted,
-            "uploaded": seen.stats.uploaded,
-            "pieces": geometry.piece_count(),
-            "pieces_before": had.pieces,
-            "hash_failures": seen.stats.hash_failures,
-            "peers_used": seen.sources,
-            "messages_sent": by_kind(seen.sent.by_kind()),
-            "messages_received": by_kind(seen.received.by_kind()),
-            "verified": true,
-        });
+        let mut summary = summary::of(metainfo, seen, took);
+        summary["path"] = path.to_string_lossy().into();
+        summary["pieces_before"] = had.pieces.into();
+        summary["verified"] = true.into();
         writeln!(io::stdout(), "{summary}")?;
     } else {
         writeln!(io::stdout(), "{}", path.display())?;
@@ -249,13 +247,6 @@ fn report(
         writeln!(io::stderr(), "{text}")?;
     }
     Ok(())
-}
-
-fn by_kind(counts: impl Iterator<Item = (minibit_core::MessageKind, u64)>) -> serde_json::Value {
-    counts
-        .map(|(kind, count)| (kind.name().to_owned(), count.into()))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
 }
 
 /// How much is here, for those who want to go on later.

@@ -25,6 +25,7 @@ mod seed;
 mod session;
 mod show;
 mod storage;
+mod summary;
 mod tracker;
 
 use std::io::{self, Write as _};

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use minibit_core::Instant;
 use minibit_core::metainfo::Metainfo;
+use tokio::sync::watch;
 
 use crate::cli::Seed;
-use crate::engine::NewTorrent;
+use crate::engine::{NewTorrent, Status};
 use crate::failure::Failure;
 use crate::get;
 use crate::session::{self, Publicity, Session};
 use crate::storage::Mode;
-use crate::{called_as, create, show};
+use crate::{called_as, create, show, summary};
 
 pub(crate) fn run(options: &Seed) -> Result<(), Failure> {
     session::run(seed(options))
@@ -22,19 +24,42 @@ pub(crate) fn run(options: &Seed) -> Result<(), Failure> {
 async fn seed(options: &Seed) -> Result<(), Failure> {
     let mut session = Session::start(&options.network)?;
     let mut interrupt = session.interrupt.clone();
+    let clock = session.clock;
+    let mut given = Vec::new();
     let ended = tokio::select! {
-        ended = offer_all(options, &mut session) => ended,
+        ended = offer_all(options, &mut session, &mut given) => ended,
         () = interrupt.asked() => Ok(()),
     };
     session.stop().await;
+    if options.json {
+        report(&given, clock.now())?;
+    }
     ended
 }
 
+/// What is being seeded.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) metainfo: Arc<Metainfo>,
+    pub(crate) status: watch::Receiver<Status>,
+    /// Since when.
+    pub(crate) since: Instant,
+}
+
+/// Says what was sent and received of everything that was seeded, for programs.
+pub(crate) fn report(given: &[Given], now: Instant) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for Given { metainfo, status, since } in given {
+        writeln!(out, "{}", summary::of(metainfo, &status.borrow(), now - *since))?;
+    }
+    Ok(())
+}
+
 /// Offers everything and then waits for ever.
-async fn offer_all(options: &Seed, session: &mut Session) -> Result<(), Failure> {
+async fn offer_all(options: &Seed, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
     for path in &options.paths {
         let (metainfo, content) = prepare(path, options.dir.as_deref()).await?;
-        offer(options, session, metainfo, content).await?;
+        given.push(offer(options, session, metainfo, content).await?);
     }
     if !options.network.quiet {
         writeln!(io::stderr(), "seeding on port {}; Ctrl+C ends it", session.port)?;
@@ -67,7 +92,7 @@ async fn offer(
     session: &mut Session,
     metainfo: Arc<Metainfo>,
     content: PathBuf,
-) -> Result<(), Failure> {
+) -> Result<Given, Failure> {
     let opened = get::open(Arc::clone(&metainfo), content.clone(), Mode::Seed, options.network.quiet).await?;
     if opened.have.is_empty() {
         let error = anyhow!("nothing in {} is what the torrent says", content.display());
@@ -83,7 +108,8 @@ async fn offer(
         peers: options.network.peers.clone(),
         trackers: session.trackers(&metainfo),
     };
-    session.join(torrent, Publicity::Name).await?;
+    let since = session.clock.now();
+    let status = session.join(torrent, Publicity::Name).await?;
     if !options.network.quiet {
         let name = show::harmless(metainfo.name());
         let note = if complete { "" } else { ", not all of it right" };
@@ -103,7 +129,7 @@ async fn offer(
                 .unwrap_or_default(),
         )?;
     }
-    Ok(())
+    Ok(Given { metainfo, status, since })
 }
 
 /// The name as a shell takes it.

@@ -30,6 +30,7 @@ use crate::engine::{NewTorrent, random};
 use crate::failure::Failure;
 use crate::listener::Listener;
 use crate::registry::{Registry, Shared, lock};
+use crate::seed::Given;
 use crate::session::{self, Publicity, Session};
 use crate::storage::Mode;
 use crate::{called_as, get, seed, show};
@@ -94,23 +95,25 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
         Session::over(listener, clock, Arc::clone(&registry), Some(pages), &Network::of_tracker(ip))?;
     let mut interrupt = session.interrupt.clone();
     hello(addr, !options.no_udp);
+    let mut given = Vec::new();
     let ended = tokio::select! {
-        ended = give(options, &mut session) => ended,
+        ended = give(options, &mut session, &mut given) => ended,
         () = expire(&registry, clock) => Ok(()),
         () = interrupt.asked() => Ok(()),
     };
     session.stop().await;
+    if options.json {
+        seed::report(&given, clock.now())?;
+    }
     ended
 }
 
 /// Seeds what the user wants the tracker to seed, for ever.
-async fn give(options: &cli::Tracker, session: &mut Session) -> Result<(), Failure> {
+async fn give(options: &cli::Tracker, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
     let config = options.choices.tracker_seed_config();
-    let mut given = Vec::new();
     for path in &options.seed {
         let (metainfo, content) = seed::prepare(path, None).await?;
         let opened = get::open(Arc::clone(&metainfo), content, Mode::Seed, false).await?;
-        let left = session::missing(&metainfo, &opened.have);
         let torrent = NewTorrent {
             metainfo: Arc::clone(&metainfo),
             config,
@@ -119,14 +122,16 @@ async fn give(options: &cli::Tracker, session: &mut Session) -> Result<(), Failu
             peers: Vec::new(),
             trackers: Vec::new(),
         };
-        session.join(torrent, Publicity::Swarm).await?;
+        let since = session.clock.now();
+        let status = session.join(torrent, Publicity::Swarm).await?;
         writeln!(io::stderr(), "seeding {}", show::harmless(metainfo.name()))?;
-        given.push((metainfo, left));
+        given.push(Given { metainfo, status, since });
     }
     loop {
         sleep(GIVE_AGAIN).await;
-        for (metainfo, left) in &given {
-            session.give(metainfo, *left, Publicity::Swarm);
+        for Given { metainfo, status, .. } in &*given {
+            let left = status.borrow().left;
+            session.give(metainfo, left, Publicity::Swarm);
         }
     }
 }

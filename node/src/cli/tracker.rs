@@ -22,6 +22,9 @@ pub(crate) struct Tracker {
     /// Seed this as well: a file, a directory, or a torrent file whose content is beside it; may be given again
     #[arg(long, value_name = "PATH")]
     pub(crate) seed: Vec<PathBuf>,
+    /// One JSON object for each file that it seeds, at the end: what was sent and received
+    #[arg(long, requires = "seed")]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) choices: Choices,
 }

@@ -19,6 +19,9 @@ pub(crate) struct Seed {
     /// Where the content of torrent files is [default: beside each of them]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// One JSON object for each of them at the end: what was sent and received
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) network: Network,
     #[command(flatten)]
@@ -42,7 +45,7 @@ pub(crate) struct Get {
     /// Give up when it is not complete after so long, such as "30s"
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
-    /// One JSON object in place of the path at the end
+    /// One JSON object in place of the path; with --seed-after another one when seeding has ended
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

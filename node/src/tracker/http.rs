@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use minibit_core::tracker::directory::Ends;
 use minibit_core::tracker::http::{announce, scrape};
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::net::TcpStream;
@@ -105,7 +106,7 @@ impl Server {
         }
     }
 
-    fn respond(&self, from: IpAddr, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    fn respond(&self, ends: Ends, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -115,7 +116,7 @@ impl Server {
         let Inner { clock, registry, tally, .. } = &*self.0;
         match request.uri().path() {
             "/announce" => {
-                let body = announce(&mut lock(registry).tracker, clock.now(), from, query);
+                let body = announce(&mut lock(registry).tracker, clock.now(), ends, query);
                 count(&tally.http, &body, (1, 0));
                 answer("text/plain", body)
             }
@@ -149,9 +150,12 @@ impl Server {
 /// for a request, time in all, and number of connections.
 pub(crate) async fn serve_http(stream: TcpStream, prefix: BytesMut, peer: SocketAddr, server: Server) {
     let (number, shown_out) = server.enter();
-    let from = peer.ip().to_canonical();
+    let peer = peer.ip().to_canonical();
+    // Where the system does not know our end, the asker will not find us there.
+    let local = stream.local_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |addr| addr.ip().to_canonical());
+    let ends = Ends { peer, local };
     let service = service_fn(|request| {
-        let response = server.respond(from, &request);
+        let response = server.respond(ends, &request);
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()

@@ -4,7 +4,7 @@
 //! registry, and sends the answers together. Under load that is two system calls for 64 announces, and no allocation for any.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,7 +121,8 @@ impl Batch {
                     slot.reply.clear();
                     continue;
                 };
-                server.answer(tracker, now, from, &slot.request[..slot.len], &mut slot.reply);
+                let own = |asker| own_address(&self.socket, asker);
+                server.answer(tracker, now, from, &slot.request[..slot.len], own, &mut slot.reply);
                 match slot.reply.get(3) {
                     Some(&ANNOUNCE) => announces += 1,
                     Some(&SCRAPE) => scrapes += 1,
@@ -177,6 +178,24 @@ impl Batch {
             );
             sent += result.map_or(0, Iterator::count).max(1);
         }
+    }
+}
+
+/// The address by which somebody reaches us: the one that we are bound to or, when that is all of them, the one from which the
+/// way to the asker begins.
+fn own_address(socket: &UdpSocket, asker: SocketAddr) -> Option<Ipv4Addr> {
+    let bound = socket.local_addr().ok()?.ip().to_canonical();
+    let ip = if bound.is_unspecified() {
+        let asker = SocketAddr::new(asker.ip().to_canonical(), asker.port());
+        let way = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        way.connect(asker).ok()?;
+        way.local_addr().ok()?.ip()
+    } else {
+        bound
+    };
+    match ip {
+        IpAddr::V4(ip) => Some(ip),
+        IpAddr::V6(_) => None,
     }
 }
 

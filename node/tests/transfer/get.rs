@@ -220,25 +220,27 @@ fn a_name_is_enough_with_a_tracker_and_a_magnet_link_without() {
 fn a_tracker_may_seed() {
     let (here, there) = (Place::new(), Place::new());
     here.write("file", content(100_000));
-    let mut tracker = here.start(&["tracker", "--listen", "127.0.0.1:0", "--seed", "file"]);
+    let (torrent, _) = here.create("file");
+    let mut tracker = here.start(&["tracker", "--listen", "127.0.0.1:0", "--seed", "file.torrent"]);
     let line = tracker.says("listening on 127.0.0.1:");
     let url = format!("127.0.0.1:{}", line.split([':', ',']).nth(1).unwrap());
     tracker.says("seeding file");
-    let arguments = [
-        "get",
-        "file",
-        "--tracker",
-        &url,
-        "--no-lan",
-        "--listen",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--timeout",
-        "20s",
-    ];
-    there.start(&arguments).wait().is_done();
-    assert_eq!(there.read("file"), here.read("file"));
+    let torrent = torrent.to_str().unwrap();
+    // By name, and as other clients ask it.
+    for (number, (what, tracker)) in [
+        ("file", url.clone()),
+        (torrent, format!("http://{url}/announce")),
+        (torrent, format!("udp://{url}")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let output = number.to_string();
+        let arguments = ["get", what, "--tracker", &tracker, "-o", &output, "--timeout", "20s"];
+        let network = ["--no-lan", "--listen", "127.0.0.1", "--port", "0"];
+        there.start(&[&arguments[..], &network].concat()).wait().is_done();
+        assert_eq!(there.read(&format!("{number}/file")), here.read("file"));
+    }
 }
 
 #[test]

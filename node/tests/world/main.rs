@@ -16,3 +16,4 @@ mod hostile;
 mod interop;
 mod lan;
 mod resume;
+mod same_core;

@@ -1,20 +1,21 @@
 //! The server: a query in, a body out.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use super::{QueryError, parse_announce, parse_scrape};
 use crate::bencode::Item;
 use crate::time::Instant;
-use crate::tracker::{Announcer, Packed, Scrape, Tracker};
+use crate::tracker::directory::Ends;
+use crate::tracker::{Announcer, Compact as _, Packed, Scrape, Tracker};
 
-/// Answers the query of an announce that came from `from`. Peers of both address families are handed out: who asks over one
-/// may well have the other.
-pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, query: &[u8]) -> Vec<u8> {
+/// Answers the query of an announce. Peers of both address families are handed out: who asks over one may well have the
+/// other. A peer without an address is ourselves, whom the asker knows by the local end of its connection.
+pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, ends: Ends, query: &[u8]) -> Vec<u8> {
     let query = match parse_announce(query) {
         Ok(query) => query,
         Err(error) => return failure(&error.to_string()),
     };
-    let addr = SocketAddr::new(from.to_canonical(), query.port);
+    let addr = SocketAddr::new(ends.peer.to_canonical(), query.port);
     let who = Announcer { addr, id: query.peer_id };
     let (scrape, peers) = match tracker.announce_packed(now, query.info_hash, who, &query.request, None) {
         Ok(answer) => answer,
@@ -23,6 +24,13 @@ pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, from: IpAddr, q
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
     for peer in peers {
         match peer {
+            Packed::V4([0, 0, 0, 0, high, low]) => {
+                let ourselves = SocketAddr::new(ends.local, u16::from_be_bytes([*high, *low]));
+                match ourselves.pack() {
+                    Packed::V4(packed) => v4.extend_from_slice(&packed),
+                    Packed::V6(packed) => v6.extend_from_slice(&packed),
+                }
+            }
             Packed::V4(packed) => v4.extend_from_slice(packed),
             Packed::V6(packed) => v6.extend_from_slice(packed),
         }

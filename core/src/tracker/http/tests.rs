@@ -8,7 +8,8 @@ use crate::announce::{AnnounceEvent, AnnounceRequest};
 use crate::id::{InfoHash, PeerId};
 use crate::rng::Seed;
 use crate::time::Instant;
-use crate::tracker::{Query, Scrape, Tracker, TrackerConfig};
+use crate::tracker::directory::Ends;
+use crate::tracker::{Announcer, Query, Scrape, Tracker, TrackerConfig};
 
 const HASH: &str = "%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A";
 const HASH_BYTES: [u8; 20] = *b"\x124Vx\x9a\xbc\xde\xf1#Eg\x89\xab\xcd\xef\x124Vx\x9a";
@@ -23,7 +24,8 @@ fn query(rest: &str) -> Vec<u8> {
 }
 
 fn ask(tracker: &mut Tracker<SocketAddr>, from: &str, query: &[u8]) -> Vec<u8> {
-    announce(tracker, Instant::ZERO, from.parse().unwrap(), query)
+    let ends = Ends { peer: from.parse().unwrap(), local: "192.0.2.9".parse().unwrap() };
+    announce(tracker, Instant::ZERO, ends, query)
 }
 
 /// The query strings of five clients: what they add to the standard, and the escapes that they choose.
@@ -262,5 +264,20 @@ proptest! {
         let place = at.index(body.len());
         body[place] = byte;
         let _ = parse_response(&body);
+    }
+}
+
+/// A tracker that seeds does not know by which of its addresses it is reached.
+#[test]
+fn we_are_where_the_asker_has_found_us() {
+    let mut tracker = tracker();
+    let ourselves = Announcer { addr: "0.0.0.0:6969".parse().unwrap(), id: PeerId([1; 20]) };
+    let request =
+        AnnounceRequest { event: AnnounceEvent::None, uploaded: 0, downloaded: 0, left: 0, numwant: 0 };
+    tracker.announce(Instant::ZERO, InfoHash(HASH_BYTES), ourselves, &request).unwrap();
+    for (local, expected) in [("192.0.2.9", "192.0.2.9:6969"), ("2001:db8::9", "[2001:db8::9]:6969")] {
+        let ends = Ends { peer: "10.0.0.1".parse().unwrap(), local: local.parse().unwrap() };
+        let body = announce(&mut tracker, Instant::ZERO, ends, &query(""));
+        assert_eq!(parse_response(&body).unwrap().response.peers, [expected.parse().unwrap()]);
     }
 }

@@ -1,6 +1,6 @@
 //! The server: one datagram in, at most one out.
 
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 
 use super::{ANNOUNCE, CONNECT, ConnectionIds, ERROR, MAX_REPLY, SCRAPE, UdpRequest};
 use crate::id::InfoHash;
@@ -25,6 +25,9 @@ impl Server {
     /// Answers a datagram that came from `from`: what `reply` held is replaced by the answer, of [`MAX_REPLY`] bytes at
     /// most, or by nothing.
     ///
+    /// A peer without an address is ourselves; `own` tells by which address the asker reaches us. Where it cannot, that peer is
+    /// left out.
+    ///
     /// With room for it in `reply`, an announce is answered without an allocation.
     pub fn answer(
         &self,
@@ -32,6 +35,7 @@ impl Server {
         now: Instant,
         from: SocketAddr,
         datagram: &[u8],
+        own: impl FnOnce(SocketAddr) -> Option<Ipv4Addr>,
         reply: &mut Vec<u8>,
     ) {
         reply.clear();
@@ -48,7 +52,7 @@ impl Server {
             }
             Ok(UdpRequest::Announce { query, .. }) => {
                 header(ANNOUNCE, transaction, reply);
-                if let Err(words) = announce(tracker, now, from, &query, reply) {
+                if let Err(words) = announce(tracker, now, from, &query, own, reply) {
                     error(transaction, &words, datagram, reply);
                 }
             }
@@ -70,6 +74,7 @@ fn announce(
     now: Instant,
     from: SocketAddr,
     query: &Query,
+    own: impl FnOnce(SocketAddr) -> Option<Ipv4Addr>,
     reply: &mut Vec<u8>,
 ) -> Result<(), String> {
     if query.port == 0 {
@@ -91,8 +96,16 @@ fn announce(
     for number in [u32::try_from(interval).unwrap_or(u32::MAX), scrape.leechers, scrape.seeders] {
         reply.extend_from_slice(&number.to_be_bytes());
     }
+    // We are in a swarm once at most.
+    let mut own = Some(own);
     for peer in peers {
         match peer {
+            Packed::V4([0, 0, 0, 0, port @ ..]) => {
+                if let Some(ip) = own.take().and_then(|own| own(from)) {
+                    reply.extend_from_slice(&ip.octets());
+                    reply.extend_from_slice(port);
+                }
+            }
             Packed::V4(packed) => reply.extend_from_slice(packed),
             Packed::V6(packed) => reply.extend_from_slice(packed),
         }

@@ -1,4 +1,4 @@
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use proptest::prelude::*;
@@ -8,24 +8,33 @@ use crate::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse};
 use crate::id::{InfoHash, PeerId};
 use crate::rng::{Purpose, Rng, Seed};
 use crate::time::Instant;
-use crate::tracker::{Family, Query, Scrape, Tracker, TrackerConfig};
+use crate::tracker::{Announcer, Family, Query, Scrape, Tracker, TrackerConfig};
 
 /// A tracker behind its datagrams.
 struct World {
     tracker: Tracker<SocketAddr>,
     server: Server,
     now: Instant,
+    /// Our own address, as those know it who ask.
+    own: Option<Ipv4Addr>,
 }
 
 impl World {
     fn new() -> Self {
         let tracker = Tracker::new(TrackerConfig::default(), Seed::from_number(1));
-        Self { tracker, server: Server::new([3; 16]), now: Instant::from_secs(1_000) }
+        Self { tracker, server: Server::new([3; 16]), now: Instant::from_secs(1_000), own: None }
     }
 
     fn answer(&mut self, from: &str, datagram: &[u8]) -> Vec<u8> {
         let mut reply = vec![0xee; 5];
-        self.server.answer(&mut self.tracker, self.now, from.parse().unwrap(), datagram, &mut reply);
+        self.server.answer(
+            &mut self.tracker,
+            self.now,
+            from.parse().unwrap(),
+            datagram,
+            |_| self.own,
+            &mut reply,
+        );
         assert!(reply.len() <= MAX_REPLY);
         reply
     }
@@ -83,6 +92,17 @@ fn peers_learn_of_each_other_within_their_family() {
     assert_eq!(addrs(&response), ["10.0.0.1:1"]);
     let response = world.announce("[2001:db8::2]:999", query(4, 5)).unwrap();
     assert_eq!(addrs(&response), ["[2001:db8::1]:2"]);
+}
+
+/// A tracker that seeds does not know by which of its addresses it is reached.
+#[test]
+fn we_are_where_the_asker_has_found_us() {
+    let mut world = World::new();
+    let ourselves = Announcer { addr: "0.0.0.0:6969".parse().unwrap(), id: PeerId([1; 20]) };
+    world.tracker.announce(world.now, InfoHash([7; 20]), ourselves, &query(6969, 0).request).unwrap();
+    assert_eq!(addrs(&world.announce("10.0.0.1:999", query(1, 5)).unwrap()), [""; 0]);
+    world.own = Some(Ipv4Addr::new(192, 0, 2, 9));
+    assert_eq!(addrs(&world.announce("10.0.0.1:999", query(1, 5)).unwrap()), ["192.0.2.9:6969"]);
 }
 
 #[test]
