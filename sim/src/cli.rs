@@ -1,14 +1,15 @@
 //! The command line: a plain parse, then the commands, one per file.
 //!
 //! Standard output carries the result alone; progress and errors go to standard error. Exit codes: 0 done; 1 the run failed, that is
-//! an `expect` rule does not hold, runs with the same seed differ, or a swarm without rules did not finish; 2 wrong usage or a wrong scenario;
-//! 130 interrupted.
+//! an `expect` rule does not hold, runs with the same seed differ, a swarm without rules did not finish, or a sweep cannot be merged; 2 wrong
+//! usage or a wrong scenario; 130 interrupted.
 
 mod bench;
 mod compare;
 mod progress;
 mod report;
 mod run;
+mod sweep;
 mod table;
 
 use std::io::Write as _;
@@ -52,11 +53,14 @@ Examples:
       which is better, by how much, and how sure that is
   sim bench scenarios/bench/w-ps-1000.json
       how fast the simulator is
+  sim sweep run scenarios/sweeps/seed_capacity.json --out runs
+      2,000 small swarms; then `sim merge runs` and `sim report runs` map where the choice of
+      pieces matters
 
 Exit codes:
   0    done
   1    an `expect` rule does not hold; or two runs with the same seed differ; or, in a scenario
-       without rules, the swarm got stuck or reached a limit
+       without rules, the swarm got stuck or reached a limit; or parts of a sweep are missing
   2    wrong usage, or a wrong scenario: nothing is written
   130  interrupted: the report says how far the runs had come";
 
@@ -76,12 +80,30 @@ enum Command {
     Run(run::Run),
     /// Compare variants of a scenario on the same seeds.
     Compare(compare::Compare),
-    /// List the reports that are there.
-    Report(report::Report),
     /// Measure how fast the simulator is on a scenario.
     Bench(bench::Bench),
-    /// Print the JSON Schema of scenario files.
-    Schema,
+    /// Run a scenario with every combination of some values, in parts, on any number of machines.
+    #[command(subcommand)]
+    Sweep(sweep::Sweep),
+    /// Put the parts of a sweep together.
+    Merge(sweep::Merge),
+    /// Write the report of a merged sweep, or list the reports that are there.
+    Report(report::Report),
+    /// Print the JSON Schema of scenario files, or of sweep files.
+    Schema {
+        /// Of which files.
+        #[arg(value_enum, default_value_t = Files::Scenario)]
+        of: Files,
+    },
+}
+
+/// Kinds of files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Files {
+    /// Scenarios.
+    Scenario,
+    /// Sweeps.
+    Sweep,
 }
 
 /// How results are printed.
@@ -140,11 +162,21 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(run) => run.execute(),
         Command::Compare(compare) => compare.execute(),
-        Command::Report(report) => report.execute(),
         Command::Bench(bench) => bench.execute(),
-        Command::Schema => print(&crate::scenario::schema()).map(|()| ExitCode::SUCCESS),
+        Command::Sweep(sweep) => sweep.execute(),
+        Command::Merge(merge) => merge.execute(),
+        Command::Report(report) => report.execute(),
+        Command::Schema { of } => schema(of),
     };
     result.unwrap_or_else(|error| fail(&error))
+}
+
+fn schema(of: Files) -> anyhow::Result<ExitCode> {
+    print(&match of {
+        Files::Scenario => crate::scenario::schema(),
+        Files::Sweep => crate::sweep::schema(),
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a result to standard output. A reader that has gone away is no error.
@@ -178,6 +210,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.is::<crate::compare::plan::BadAxis>()
         || error.is::<BadRule>()
         || error.is::<BaselineError>()
+        || error.downcast_ref().is_some_and(crate::sweep::SweepError::is_usage)
 }
 
 /// The command line contradicts itself.
