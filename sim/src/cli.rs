@@ -1,9 +1,8 @@
 //! The command line: a plain parse, then the commands, one per file.
 //!
 //! Standard output carries the result alone; progress and errors go to standard error. Exit codes: 0 done; 1 the run failed, that is
-//! an `expect` rule does not hold, runs with the same seed differ, a replay differs from its record, or a swarm without rules did not
-//! finish; 2 wrong usage, a wrong scenario or no record;
-//! 130 interrupted.
+//! an `expect` rule does not hold, runs with the same seed differ, a replay differs from its record, a swarm without rules did not
+//! finish, or a sweep cannot be merged; 2 wrong usage, a wrong scenario or no record; 130 interrupted.
 
 mod bench;
 mod compare;
@@ -11,6 +10,7 @@ mod progress;
 mod replay;
 mod report;
 mod run;
+mod sweep;
 mod table;
 
 use std::io::Write as _;
@@ -57,11 +57,15 @@ Examples:
       once more what a node did that was started with --trace film.ndjson
   sim bench scenarios/bench/w-ps-1000.json
       how fast the simulator is
+  sim sweep run scenarios/sweeps/seed_capacity.json --out runs
+      2,000 small swarms; then `sim merge runs` and `sim report runs` map where the choice of
+      pieces matters
 
 Exit codes:
   0    done
   1    an `expect` rule does not hold; or two runs with the same seed differ, or a replay from its
-       record; or, in a scenario without rules, the swarm got stuck or reached a limit
+       record; or, in a scenario without rules, the swarm got stuck or reached a limit; or parts of
+       a sweep are missing
   2    wrong usage, a wrong scenario, or no record: nothing is written
   130  interrupted: the report says how far the runs had come";
 
@@ -81,14 +85,32 @@ enum Command {
     Run(run::Run),
     /// Compare variants of a scenario on the same seeds.
     Compare(compare::Compare),
-    /// List the reports that are there.
-    Report(report::Report),
     /// Measure how fast the simulator is on a scenario.
     Bench(bench::Bench),
     /// Feed what a node recorded to the same core again, and compare what it says.
     Replay(replay::Command),
-    /// Print the JSON Schema of scenario files.
-    Schema,
+    /// Run a scenario with every combination of some values, in parts, on any number of machines.
+    #[command(subcommand)]
+    Sweep(sweep::Sweep),
+    /// Put the parts of a sweep together.
+    Merge(sweep::Merge),
+    /// Write the report of a merged sweep, or list the reports that are there.
+    Report(report::Report),
+    /// Print the JSON Schema of scenario files, or of sweep files.
+    Schema {
+        /// Of which files.
+        #[arg(value_enum, default_value_t = Files::Scenario)]
+        of: Files,
+    },
+}
+
+/// Kinds of files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Files {
+    /// Scenarios.
+    Scenario,
+    /// Sweeps.
+    Sweep,
 }
 
 /// How results are printed.
@@ -147,12 +169,22 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(run) => run.execute(),
         Command::Compare(compare) => compare.execute(),
-        Command::Report(report) => report.execute(),
         Command::Bench(bench) => bench.execute(),
         Command::Replay(replay) => replay.execute(),
-        Command::Schema => print(&crate::scenario::schema()).map(|()| ExitCode::SUCCESS),
+        Command::Sweep(sweep) => sweep.execute(),
+        Command::Merge(merge) => merge.execute(),
+        Command::Report(report) => report.execute(),
+        Command::Schema { of } => schema(of),
     };
     result.unwrap_or_else(|error| fail(&error))
+}
+
+fn schema(of: Files) -> anyhow::Result<ExitCode> {
+    print(&match of {
+        Files::Scenario => crate::scenario::schema(),
+        Files::Sweep => crate::sweep::schema(),
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a result to standard output. A reader that has gone away is no error.
@@ -186,6 +218,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.is::<crate::compare::plan::BadAxis>()
         || error.is::<BadRule>()
         || error.is::<BaselineError>()
+        || error.downcast_ref().is_some_and(crate::sweep::SweepError::is_usage)
 }
 
 /// The command line contradicts itself.

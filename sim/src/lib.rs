@@ -10,4 +10,5 @@ pub mod results;
 pub mod run;
 pub mod scenario;
 pub mod statistics;
+pub mod sweep;
 pub mod world;

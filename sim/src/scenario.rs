@@ -2,7 +2,7 @@
 //!
 //! Files are read by the parts below; what they give is this. Rates are bits per second, times are durations, sizes bytes.
 //!
-//! [`mod@file`] is the format as it is written, made of [`units`], [`values`] and [`choices`]; `read` takes a text there, `resolve` makes
+//! [`mod@file`] is the format as it is written, made of [`units`], [`values`] and [`choices`]; `document` and `read` take a text there, `resolve` makes
 //! a [`Scenario`] of it, `write` goes back. `locate` finds the line of what is wrong, [`error`] says it.
 
 use std::time::Duration;
@@ -10,14 +10,15 @@ use std::time::Duration;
 use minibit_core::config::Config;
 
 pub mod choices;
+pub(crate) mod document;
 pub mod error;
 pub mod expect;
 pub mod file;
 mod locate;
 mod overrides;
-mod path;
-mod problem;
-mod read;
+pub(crate) mod path;
+pub(crate) mod problem;
+pub(crate) mod read;
 mod resolve;
 mod schema;
 mod short;
@@ -29,7 +30,9 @@ mod write;
 pub use self::error::ScenarioError;
 pub use self::expect::{Verdict, evaluate};
 pub use self::read::{load, parse};
+pub(crate) use self::resolve::checked_name;
 pub use self::schema::schema;
+pub(crate) use self::schema::schema_of;
 pub use self::warnings::warnings;
 pub use self::write::resolved_json;
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use minibit_sim::scenario::{load, parse};
+use minibit_sim::sweep;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -35,8 +36,12 @@ fn every_command_names_a_file_that_is_there_and_values_that_fit() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let Some(file) = words.iter().find(|word| word.starts_with("scenarios/")) else { continue };
         let sets = words.windows(2).filter(|pair| pair[0] == "--set").map(|pair| pair[1].to_owned());
-        load(&root().join(file), &sets.collect::<Vec<_>>())
-            .unwrap_or_else(|error| panic!("{line}: {:?}", miette::Report::new(error)));
+        let result = if file.starts_with("scenarios/sweeps/") {
+            sweep::load(&root().join(file)).map(drop)
+        } else {
+            load(&root().join(file), &sets.collect::<Vec<_>>()).map(drop)
+        };
+        result.unwrap_or_else(|error| panic!("{line}: {:?}", miette::Report::new(error)));
         seen += 1;
     }
     assert!(seen >= 4, "only {seen} commands found");

@@ -1,27 +1,40 @@
-//! `sim report`: what is made of reports that are there.
+//! `sim report`: what is made of results that are there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::print;
+use crate::report::format::count;
 use crate::report::index;
+use crate::sweep::{Plan, report};
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
-    /// Write `index.html` into the folder: which reports it has, and what each of them found.
-    #[arg(long, required = true)]
+    /// Folder of a merged sweep; with `--index` that of the reports, by default `reports`.
+    #[arg(value_name = "DIR", required_unless_present = "index")]
+    dir: Option<PathBuf>,
+    /// Folder of the sweep's report. Default: `reports/` and the sweep's name.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Instead, write `index.html` into the folder: which reports it has, and what each of them found.
+    #[arg(long, conflicts_with = "out")]
     index: bool,
-    /// The folder of the reports.
-    #[arg(value_name = "DIR", default_value = "reports")]
-    dir: PathBuf,
 }
 
 impl Report {
     pub(super) fn execute(&self) -> anyhow::Result<ExitCode> {
-        let (path, count) = index::write(&self.dir)?;
-        print(&format!("{count} reports in {}\n", path.display()))?;
+        let dir = self.dir.as_deref().unwrap_or(Path::new("reports"));
+        if self.index {
+            let (path, count) = index::write(dir)?;
+            print(&format!("{count} reports in {}\n", path.display()))?;
+        } else {
+            let plan = Plan::read(dir)?;
+            let out = self.out.clone().unwrap_or_else(|| Path::new("reports").join(&plan.name));
+            let files = report::write(dir, &plan, &out)?;
+            print(&format!("{} in {}/, see index.html\n", count(files.len(), "file"), out.display()))?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

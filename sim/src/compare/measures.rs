@@ -1,5 +1,8 @@
 //! What a run is made one number by: the values that are compared seed by seed.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::report::bound::Bound;
 use crate::report::format::{duration, grouped, number, percent};
 use crate::report::summary::downloads;
@@ -9,7 +12,8 @@ use crate::statistics::paired::Scale;
 use crate::statistics::{Distribution, float, float_len, mean};
 
 /// A figure of one run. Those of times are over the peers that joined incomplete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Median download time; infinite when it falls on a peer that did not finish.
     MedianDownload,
@@ -18,10 +22,12 @@ pub enum Measure {
     /// The longest download; infinite when somebody did not finish.
     LastDownload,
     /// Mean download time of those who finished: a swarm that loses its slow peers looks good in it. Infinite when nobody did.
+    #[serde(rename = "mean_download_of_finished")]
     MeanFinished,
     /// Peers that joined incomplete and did not finish.
     Unfinished,
     /// Messages sent per peer, as the group counts them.
+    #[serde(rename = "messages_per_peer")]
     Messages,
     /// Share of the block data received that ended in no verified piece of its receiver.
     Waste,
@@ -239,6 +245,13 @@ mod tests {
         // Of 131 072 bytes received 4 + 3 pieces of 16 384 came.
         assert_eq!(values[6], Some(0.125));
         assert_eq!(values[8], Some(0.0));
+    }
+
+    #[test]
+    fn files_of_all_kinds_have_the_same_names() {
+        for measure in Measure::ALL {
+            assert_eq!(serde_json::to_value(measure).unwrap(), measure.name());
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ const SHORT: [(&str, &str); 4] = [
 ];
 
 /// Keys at the top of a scenario file.
-const TOP: [&str; 13] = [
+const TOP: [&str; 14] = [
     "$schema",
     "content",
     "defaults",
@@ -30,6 +30,7 @@ const TOP: [&str; 13] = [
     "seed",
     "stop",
     "timeline",
+    "tracker",
 ];
 
 /// What is varied, and through which values.
@@ -97,17 +98,6 @@ impl Axis {
         Ok(Self { name, values })
     }
 
-    /// The overrides that give this value to a scenario with so many groups.
-    fn overrides(&self, value: &str, groups: usize) -> Vec<String> {
-        let first = self.name.split('.').next().unwrap_or_default();
-        if TOP.contains(&first) || first == "tracker" {
-            return vec![format!("{}={value}", self.name)];
-        }
-        let field =
-            SHORT.iter().find(|(short, _)| *short == self.name).map_or(&*self.name, |(_, field)| field);
-        (0..groups).map(|group| format!("groups.{group}.{field}={value}")).collect()
-    }
-
     /// What a variant with this value is called: words speak for themselves, numbers do not.
     fn label(&self, value: &str) -> String {
         let name = self.name.rsplit('.').next().unwrap_or_default().replace('_', " ");
@@ -115,6 +105,16 @@ impl Axis {
         let word = value.starts_with(|c: char| c.is_ascii_alphabetic()) && !matches!(value, "true" | "false");
         if word { value.to_owned() } else { format!("{name} {value}") }
     }
+}
+
+/// The overrides that give `value` to what an axis is called, in a scenario with so many groups.
+pub fn overrides_of(axis: &str, value: &str, groups: usize) -> Vec<String> {
+    let first = axis.split('.').next().unwrap_or_default();
+    if TOP.contains(&first) {
+        return vec![format!("{axis}={value}")];
+    }
+    let field = SHORT.iter().find(|(short, _)| *short == axis).map_or(axis, |(_, field)| field);
+    (0..groups).map(|group| format!("groups.{group}.{field}={value}")).collect()
 }
 
 /// Splits at commas that stand in no brackets and no quotes.
@@ -146,7 +146,8 @@ pub fn vary(path: &Path, overrides: &[String], axes: &[Axis]) -> Result<Case, Sc
     let mut combinations: Vec<(Vec<String>, Vec<String>)> = vec![(overrides.to_vec(), Vec::new())];
     for axis in axes {
         let extended = |(flags, labels): &(Vec<String>, Vec<String>), value: &String| {
-            let flags = flags.iter().cloned().chain(axis.overrides(value, base.groups.len())).collect();
+            let flags =
+                flags.iter().cloned().chain(overrides_of(&axis.name, value, base.groups.len())).collect();
             let labels = labels.iter().cloned().chain([axis.label(value)]).collect();
             (flags, labels)
         };
@@ -219,18 +220,18 @@ mod tests {
 
     #[test]
     fn paths_and_fields_of_groups_are_told_apart() {
-        let overrides = |text: &str| {
+        let of = |text: &str| {
             let axis = Axis::parse(text).unwrap();
-            axis.overrides(&axis.values[0], 2)
+            overrides_of(&axis.name, &axis.values[0], 2)
         };
         assert_eq!(
-            overrides("pieces=random"),
+            of("pieces=random"),
             ["groups.0.piece_selection=random", "groups.1.piece_selection=random"]
         );
-        assert_eq!(overrides("endgame=true"), ["groups.0.endgame=true", "groups.1.endgame=true"]);
-        assert_eq!(overrides("groups.peer.count=9"), ["groups.peer.count=9"]);
-        assert_eq!(overrides("network.latency.rtt=1 ms"), ["network.latency.rtt=1 ms"]);
-        assert_eq!(overrides("tracker.max_peers=3"), ["tracker.max_peers=3"]);
+        assert_eq!(of("endgame=true"), ["groups.0.endgame=true", "groups.1.endgame=true"]);
+        assert_eq!(of("groups.peer.count=9"), ["groups.peer.count=9"]);
+        assert_eq!(of("network.latency.rtt=1 ms"), ["network.latency.rtt=1 ms"]);
+        assert_eq!(of("tracker.max_peers=3"), ["tracker.max_peers=3"]);
     }
 
     #[test]

@@ -34,8 +34,16 @@ struct Entry {
 struct Manifest {
     minibit: String,
     command: String,
-    runs: Vec<serde::de::IgnoredAny>,
+    runs: Runs,
     files: Vec<File>,
+}
+
+/// The runs: of a sweep there are too many to be listed.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Runs {
+    Each(Vec<serde::de::IgnoredAny>),
+    Number(usize),
 }
 
 #[derive(Deserialize)]
@@ -83,7 +91,10 @@ fn entry(folder: &Path) -> Result<Entry, ReportError> {
     Ok(Entry {
         folder: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         headline: summary.headline,
-        runs: count(manifest.runs.len(), "run"),
+        runs: match manifest.runs {
+            Runs::Each(runs) => count(runs.len(), "run"),
+            Runs::Number(number) => count(number, "run"),
+        },
         version: manifest.minibit,
         command: manifest.command,
         picture: picture.unwrap_or_default().to_owned(),

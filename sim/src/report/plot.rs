@@ -8,6 +8,7 @@ mod copies;
 mod download;
 mod ecdf;
 mod fairness;
+pub mod heat;
 pub mod hover;
 mod messages;
 pub mod palette;

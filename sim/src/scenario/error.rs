@@ -16,19 +16,21 @@ use super::problem::Problem;
 #[non_exhaustive]
 pub enum ScenarioError {
     /// The file cannot be read.
-    #[error("cannot read the scenario {}", path.display())]
+    #[error("cannot read the {kind} {}", path.display())]
     #[diagnostic(
         code(scenario::unreadable),
         help("is the name right? The shipped ones are in the folder `scenarios`")
     )]
     Unreadable {
+        /// What it was to be: a scenario, a sweep.
+        kind: &'static str,
         /// Which file.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
     /// The file is too large.
-    #[error("{name} is larger than {} MiB", super::read::MAX_BYTES >> 20)]
+    #[error("{name} is larger than {} MiB", super::document::MAX_BYTES >> 20)]
     #[diagnostic(
         code(scenario::too_large),
         help("long lists of arrival times belong into a CSV trace beside the scenario")
@@ -48,15 +50,12 @@ pub enum ScenarioError {
     },
     /// There is nothing in the file.
     #[error("{name} is empty")]
-    #[diagnostic(
-        code(scenario::empty),
-        help(
-            "the least is {{\"content\": {{\"size\": \"10 MiB\"}}, \"groups\": [{{\"name\": \"seed\", \"pieces\": \"all\", \"up\": \"5 Mbit/s\"}}]}}"
-        )
-    )]
+    #[diagnostic(code(scenario::empty), help("the least is {least}"))]
     Empty {
         /// Which file.
         name: String,
+        /// The least that could be in it.
+        least: &'static str,
     },
     /// The file is not JSON.
     #[error(transparent)]
@@ -102,6 +101,11 @@ impl Finding {
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        self.text.inner()
     }
 
     /// Where in the text: first byte, number of bytes.

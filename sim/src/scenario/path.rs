@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A key of an object or an index of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// A key.
     Key(String),
     /// An index, from 0.
@@ -13,22 +13,27 @@ pub(super) enum Step {
 
 /// The way from the root of a file to a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct FieldPath(pub(super) Vec<Step>);
+pub(crate) struct FieldPath(pub(crate) Vec<Step>);
 
 impl FieldPath {
     /// The root itself.
-    pub(super) const fn root() -> Self {
+    pub(crate) const fn root() -> Self {
         Self(Vec::new())
     }
 
     /// One step further, to the value of this key.
-    pub(super) fn key(&self, key: &str) -> Self {
+    pub(crate) fn key(&self, key: &str) -> Self {
         self.step(Step::Key(key.to_owned()))
     }
 
     /// One step further, to this item.
-    pub(super) fn index(&self, index: usize) -> Self {
+    pub(crate) fn index(&self, index: usize) -> Self {
         self.step(Step::Index(index))
+    }
+
+    /// The way that goes on from here.
+    pub(crate) fn join(&self, further: &Self) -> Self {
+        Self(self.0.iter().chain(&further.0).cloned().collect())
     }
 
     fn step(&self, step: Step) -> Self {
@@ -38,7 +43,7 @@ impl FieldPath {
     }
 
     /// Does the way to `self` lead through `other`, or end there?
-    pub(super) fn is_within(&self, other: &Self) -> bool {
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)
     }
 }

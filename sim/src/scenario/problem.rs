@@ -4,37 +4,37 @@ use super::path::FieldPath;
 
 /// Something wrong at a place of a scenario.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// Where.
-    pub(super) path: FieldPath,
+    pub(crate) path: FieldPath,
     /// What.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// What to do about it.
-    pub(super) hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// Is it the key that is wrong, and not its value?
-    pub(super) key: bool,
+    pub(crate) key: bool,
 }
 
 impl Problem {
     /// A problem with the value at the path.
-    pub(super) fn new(path: &FieldPath, what: impl Into<String>) -> Self {
+    pub(crate) fn new(path: &FieldPath, what: impl Into<String>) -> Self {
         Self { path: path.clone(), what: what.into(), hint: None, key: false }
     }
 
     /// With what to do about it.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// It is the key, not its value.
-    pub(super) fn about_key(mut self) -> Self {
+    pub(crate) fn about_key(mut self) -> Self {
         self.key = true;
         self
     }
 }
 
 /// Gives the problem when the condition does not hold.
-pub(super) fn ensure(holds: bool, problem: impl FnOnce() -> Problem) -> Result<(), Problem> {
+pub(crate) fn ensure(holds: bool, problem: impl FnOnce() -> Problem) -> Result<(), Problem> {
     if holds { Ok(()) } else { Err(problem()) }
 }

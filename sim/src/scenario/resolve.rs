@@ -96,7 +96,8 @@ impl From<Problem> for Failure {
     }
 }
 
-fn checked_name(name: &str, path: &FieldPath) -> Result<String, Problem> {
+/// A name that a folder can have.
+pub(crate) fn checked_name(name: &str, path: &FieldPath) -> Result<String, Problem> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let good =
         name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain) && name.len() <= 100;

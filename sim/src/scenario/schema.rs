@@ -1,19 +1,21 @@
 //! The JSON schema of scenario files, for editors: completion, hover texts, wrong keys underlined.
 
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::file::File;
 
 /// The schema (JSON Schema 2020-12) of scenario files, as a text with a newline at its end.
-///
-/// # Panics
-/// Never: a schema is JSON.
 pub fn schema() -> String {
+    schema_of::<File>()
+}
+
+/// The schema of files of this type.
+pub(crate) fn schema_of<T: JsonSchema>() -> String {
     let settings = SchemaSettings::draft2020_12().with_transform(NoNull);
-    let schema = settings.into_generator().into_root_schema_for::<File>();
+    let schema = settings.into_generator().into_root_schema_for::<T>();
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
     text.push('\n');
     text

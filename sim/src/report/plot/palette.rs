@@ -31,6 +31,13 @@ pub const WHITE: Colour = hex(0x00FF_FFFF);
 /// Lines on the heat map, in dark mode too: not quite white, by which the page tells it from gaps.
 pub const LIGHT: Colour = hex(0x00FE_FEFE);
 
+/// Below, on maps of changes.
+pub const BELOW: Colour = hex(0x0000_72B2);
+/// Above, on maps of changes.
+pub const ABOVE: Colour = hex(0x00D5_5E00);
+/// Neither, on maps of changes: in dark mode too.
+pub const UNDECIDED: Colour = hex(0x00E6_E6E6);
+
 /// Okabe and Ito's colours without yellow, the strongest contrasts first.
 const SERIES: [Colour; 6] = [
     hex(0x0000_72B2),
@@ -50,6 +57,20 @@ impl Colour {
     /// The same colour, less opaque.
     pub const fn faded(self, alpha: f64) -> Self {
         Self { rgb: self.rgb, alpha }
+    }
+
+    /// The same colour mixed with white: all of it at 1, none at 0. Opaque, so that no page shines through.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 255")]
+    pub fn tint(self, share: f64) -> Self {
+        let mix = |part: u8| (255.0 - (255.0 - f64::from(part)) * share.clamp(0.0, 1.0)).round() as u8;
+        let (red, green, blue) = self.rgb;
+        Self { rgb: (mix(red), mix(green), mix(blue)), alpha: 1.0 }
+    }
+
+    /// Is white easier to read on it than black? By its luma (ITU-R BT.601).
+    pub fn is_dark(self) -> bool {
+        let (red, green, blue) = self.rgb;
+        299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue) < 128_000
     }
 }
 
