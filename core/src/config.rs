@@ -27,8 +27,9 @@ const LAN_UNUSED_SLOT: Duration = Duration::from_secs(1);
 /// Who starts a seeder and a leecher at the same time does not wait for a minute. Doubled each time, it is four dials in the first minute, of an
 /// address that does not answer.
 const LAN_RECONNECT_ALONE: Duration = Duration::from_secs(4);
-/// Connections of one torrent, of some 20 KiB each when idle: a crowd of idle ones leaves room.
-const LAN_CONNECTIONS: u32 = 256;
+/// Connections of one torrent, of some 5 KiB each when idle. The more there are, the longer has a newcomer in a crowd to say what it wants
+/// before it is shown out.
+const LAN_CONNECTIONS: u32 = 512;
 
 /// Which piece to fetch next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -73,7 +73,6 @@ pub struct MetadataFetch<E: Env> {
     state: State,
     conns: ConnTable<Source<E::Addr>>,
     known: KnownPeers<E::Addr>,
-    half_open: u32,
     dialling: Pace,
     announce: Option<Announce>,
     rng: Rng,
@@ -93,7 +92,6 @@ impl<E: Env> MetadataFetch<E> {
             state: State::New,
             conns: ConnTable::new(),
             known: KnownPeers::new(config.limits.known_peers),
-            half_open: 0,
             dialling: Pace::new(config.limits.dials_per_second),
             announce: config.announcing.map(Announce::new),
             rng: seed.stream(Purpose::Metadata, identity.stream),
@@ -203,11 +201,7 @@ impl<E: Env> MetadataFetch<E> {
     }
 
     fn dial(&mut self, now: Instant, out: &mut Outbox<E>) {
-        let limits = self.config.limits;
-        while self.state == State::Running
-            && self.conns.len() < limits.dial_target.min(limits.connections)
-            && self.half_open < limits.half_open
-        {
+        while self.state == State::Running && self.wants_more() {
             if self.dialling.next() > now {
                 self.dial_at = Some(self.dialling.next());
                 break;
@@ -215,7 +209,6 @@ impl<E: Env> MetadataFetch<E> {
             let Some((key, addr)) = self.known.dial(now, &mut self.rng) else { break };
             self.dialling.take(now);
             let conn = self.conns.insert(Source::new(addr, key, true, now));
-            self.half_open += 1;
             out.push(Output::Connect { conn, addr });
         }
         if let Some(announcing) = &self.config.announcing
@@ -227,14 +220,30 @@ impl<E: Env> MetadataFetch<E> {
     }
 
     fn on_incoming(&mut self, now: Instant, ticket: u32, addr: E::Addr, out: &mut Outbox<E>) {
-        let room = self.state == State::Running && self.conns.len() < self.config.limits.connections;
+        let room = self.state == State::Running && self.has_room();
         let Some(key) = (if room { self.known.incoming(addr) } else { None }) else {
             out.push(Output::Refuse { ticket });
             return;
         };
         let conn = self.conns.insert(Source::new(addr, key, false, now));
-        self.half_open += 1;
         out.push(Output::Accept { ticket, conn });
+    }
+
+    /// Half of the places at least are for those who come to us, and those that we look for ourselves have places of their own.
+    fn has_room(&self) -> bool {
+        let limits = self.config.limits;
+        let came = self.conns.iter().filter(|(_, source)| !source.dialled).count();
+        let places = limits.connections - limits.dial_target.min(limits.connections / 2);
+        self.conns.len() < limits.connections && came < places as usize
+    }
+
+    /// Do we open more connections ourselves? Who comes to us does not count: a crowd would keep us from looking for others.
+    fn wants_more(&self) -> bool {
+        let limits = self.config.limits;
+        let dialled = || self.conns.iter().filter(|(_, source)| source.dialled);
+        self.conns.len() < limits.connections
+            && dialled().count() < limits.dial_target as usize
+            && dialled().filter(|(_, source)| source.stage != Stage::Open).count() < limits.half_open as usize
     }
 
     fn on_connected(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
@@ -290,7 +299,6 @@ impl<E: Env> MetadataFetch<E> {
         let Some(source) = self.conns.get_mut(conn) else { return };
         source.stage = Stage::Open;
         source.since = now;
-        self.half_open -= 1;
         self.known.opened(key);
         self.say_extensions(conn, out);
     }
@@ -302,9 +310,6 @@ impl<E: Env> MetadataFetch<E> {
             out.push(Output::Disconnect { conn, reason });
         }
         let open = source.stage == Stage::Open;
-        if !open {
-            self.half_open -= 1;
-        }
         let useless = !open || reason == Some(DisconnectReason::NoMetadata);
         let alone = source.stage == Stage::Dialling
             && !self.conns.iter().any(|(_, other)| other.stage == Stage::Open);

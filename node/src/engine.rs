@@ -44,7 +44,7 @@ use self::swarm::{Parts, Swarm};
 use crate::announce::{Me, Trackers};
 use crate::clock::Clock;
 use crate::limits::{EVENTS, EVENTS_AT_ONCE};
-use crate::listener::{Opening, Visitor};
+use crate::listener::{Opening, Visitor, incoming_limit};
 use crate::storage::Storage;
 
 pub(crate) use self::rate::Limiter;
@@ -149,13 +149,15 @@ impl Handle {
         let _ = self.orders.send(Order::Stop).await;
     }
 
-    /// Somebody has connected who speaks the peer protocol. Dropped, and so closed, when the engine is behind.
-    pub(crate) fn arrived(&self, visitor: Visitor) {
+    /// Somebody has connected who speaks the peer protocol. Where the engine is behind, it waits: as many as the listener has places
+    /// for.
+    pub(crate) async fn arrived(&self, visitor: Visitor) {
         let Visitor { stream, prefix, addr, opening, place } = visitor;
         if let Opening::Peer { encoding, info_hash } = opening {
             tune(&stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
-            let _ = self.events.try_send(Event::Arrived(Arrival { opened, addr, info_hash }));
+            // Closed with the rest when the engine has ended.
+            let _ = self.events.send(Event::Arrived(Arrival { opened, addr, info_hash })).await;
         }
     }
 }
@@ -184,6 +186,16 @@ struct Inbox {
     events: Vec<Event>,
     orders: Vec<Order>,
     rang: bool,
+}
+
+/// Where descriptors are short, fewer connections than the protocol would allow: the core finds out who gives way to a newcomer, so
+/// the listener must have a place for it still.
+fn bound_connections(config: &mut Config) {
+    let most = u32::try_from(incoming_limit() / 4 * 3).unwrap_or(u32::MAX);
+    let limits = &mut config.limits;
+    limits.connections = limits.connections.min(most);
+    limits.dial_target = limits.dial_target.min(limits.connections / 2);
+    limits.half_open = limits.half_open.min(limits.dial_target);
 }
 
 impl Engine {
@@ -321,6 +333,7 @@ impl Engine {
 
     fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
         let NewTorrent { metainfo, mut config, storage, have, peers, trackers } = new;
+        bound_connections(&mut config);
         if trackers.is_empty() {
             config.announcing = None;
         }
@@ -367,6 +380,7 @@ impl Engine {
 
     fn describe(&mut self, now: Instant, unknown: Unknown) -> io::Result<watch::Receiver<Status>> {
         let Unknown { info_hash, name, mut config, peers, trackers } = unknown;
+        bound_connections(&mut config);
         if trackers.is_empty() {
             config.announcing = None;
         }

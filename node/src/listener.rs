@@ -300,7 +300,7 @@ fn open(addr: SocketAddr) -> io::Result<Socket> {
 
 /// How many incoming connections there may be: fewer where descriptors are short, so that files, trackers and our own dials
 /// keep theirs.
-fn incoming_limit() -> usize {
+pub(crate) fn incoming_limit() -> usize {
     let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
     let descriptors = usize::try_from(soft).unwrap_or(usize::MAX);
     descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(4, INCOMING)

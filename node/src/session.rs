@@ -216,7 +216,10 @@ struct Door {
 impl Door {
     fn open(&self, visitor: Visitor) {
         match visitor.opening {
-            Opening::Peer { .. } => self.engine.arrived(visitor),
+            Opening::Peer { .. } => {
+                let engine = self.engine.clone();
+                tokio::spawn(async move { engine.arrived(visitor).await });
+            }
             Opening::Command => {
                 let registry = Arc::clone(&self.registry);
                 tokio::spawn(async move {

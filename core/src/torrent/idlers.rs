@@ -5,12 +5,14 @@
 //! waiting for a round of the choker each time. So where [`Timeouts::unused_slot`](crate::config::Timeouts) is set and
 //! somebody waits, such a slot is passed on.
 //!
-//! It goes to those first who have wasted fewest slots, and of these by turns to who has come last and to who has waited
-//! longest: a newcomer is served in spite of a crowd before it, and nobody is forgotten for a crowd behind it. What a peer has wasted
+//! It goes to the host first that has fewest slots, there to who has wasted fewest, and of these by turns to who has come last and to who
+//! has waited longest: a newcomer is served in spite of a crowd before it, and nobody is forgotten for a crowd behind it. What a peer has wasted
 //! is forgiven when it takes a block.
 
 use core::cmp::Reverse;
+use core::net::IpAddr;
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use crate::boundary::{DisconnectReason, Env, Outbox};
 use crate::config::ChokeAlgorithm;
@@ -21,8 +23,8 @@ use crate::torrent::peer::Peer;
 
 /// Slots are looked over so often while somebody waits.
 const LOOK: Duration = Duration::from_millis(250);
-/// A peer that has taken no block of what it is being sent for so long does not read. A block in this time is 5 KiB/s.
-const STUCK: u64 = 3 * NANOS_PER_SEC;
+/// A peer that has taken no block of what it is being sent for so long does not read. A block in this time is 8 KiB/s.
+const STUCK: u64 = 2 * NANOS_PER_SEC;
 /// Block data that waits for peers that do not read and have lost their slots for it. Beyond, they lose their connections.
 const STUCK_BYTES: u64 = 4 << 20;
 
@@ -58,8 +60,10 @@ impl<E: Env> Peer<E> {
     /// Has it made nothing of its slot for so many nanoseconds?
     pub(crate) fn wastes_slot(&self, now: Instant, patience: u64) -> bool {
         let unused = now.nanos_since(self.slot.used);
-        if self.in_flight > 0 {
+        if self.in_flight > 0 && !self.has_wasted_slot() {
             unused >= patience.max(STUCK)
+        } else if self.in_flight > 0 {
+            unused >= patience
         } else {
             self.queue.is_empty() && self.reading == 0 && unused >= patience
         }
@@ -106,14 +110,19 @@ impl<E: Env> Torrent<E> {
     }
 
     /// Who gets the next slot.
-    fn next_for_slot(&mut self) -> Option<ConnId> {
+    pub(crate) fn next_for_slot(&mut self) -> Option<ConnId> {
+        let mut hosts: BTreeMap<IpAddr, u32> = BTreeMap::new();
+        for (_, peer) in self.conns.iter().filter(|(_, peer)| peer.peer_interested && !peer.am_choking) {
+            *hosts.entry(peer.host()).or_default() += 1;
+        }
         let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
         let waiting = self.conns.iter().filter(|(_, peer)| waits(peer));
+        let rank = |peer: &Peer<E>| (hosts.get(&peer.host()).copied().unwrap_or(0), peer.slot.wasted);
         self.newest_next = !self.newest_next;
         let next = if self.newest_next {
-            waiting.min_by_key(|(conn, peer)| (peer.slot.wasted, Reverse((peer.slot.waits_since, *conn))))
+            waiting.min_by_key(|(conn, peer)| (rank(peer), Reverse((peer.slot.waits_since, *conn))))
         } else {
-            waiting.min_by_key(|(conn, peer)| (peer.slot.wasted, peer.slot.waits_since, *conn))
+            waiting.min_by_key(|(conn, peer)| (rank(peer), peer.slot.waits_since, *conn))
         };
         next.map(|(conn, _)| conn)
     }

@@ -33,6 +33,11 @@ enum Worth {
 }
 
 impl<E: Env> Peer<E> {
+    /// Where it comes from, whatever its port.
+    pub(crate) fn host(&self) -> IpAddr {
+        self.addr.to_socket().ip().to_canonical()
+    }
+
     /// `None`: it stays.
     fn worth(&mut self, now: Instant, patience: u64, in_crowd: bool) -> Option<Worth> {
         let age = now.nanos_since(self.since);
@@ -86,35 +91,27 @@ impl<E: Env> Torrent<E> {
             && half_open < limits.half_open as usize
     }
 
-    /// One of the connections that are of no use gives way to a newcomer, whichever it may be.
+    /// The connection that is of least use gives way to a newcomer.
     pub(crate) fn make_room(&mut self, now: Instant, out: &mut Outbox<E>) -> bool {
         let Some(patience) = self.config.timeouts.useless else { return false };
         let mut hosts: BTreeMap<IpAddr, u32> = BTreeMap::new();
         for (_, peer) in self.conns.iter() {
-            *hosts.entry(host(peer)).or_default() += 1;
+            *hosts.entry(peer.host()).or_default() += 1;
         }
         let mut least = None;
-        let mut equals = Vec::new();
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
-            let from_there = hosts.get(&host(peer)).copied().unwrap_or(0);
+            let from_there = hosts.get(&peer.host()).copied().unwrap_or(0);
             let in_crowd = from_there > (self.config.limits.connections / CROWD).max(COMPANY);
             let Some(worth) = peer.worth(now, nanos(patience), in_crowd) else { continue };
-            let rank = (!in_crowd, worth, Reverse(from_there));
+            // The oldest has had most time to show what it is there for.
+            let rank = (!in_crowd, worth, Reverse(from_there), peer.since, conn);
             if least.is_none_or(|least| rank < least) {
                 least = Some(rank);
-                equals.clear();
-            }
-            if least == Some(rank) {
-                equals.push(conn);
             }
         }
-        let Some(&conn) = self.rng.choose(&equals) else { return false };
+        let Some((.., conn)) = least else { return false };
         self.close(now, conn, Some(DisconnectReason::Replaced), out);
         self.has_room()
     }
-}
-
-fn host<E: Env>(peer: &Peer<E>) -> IpAddr {
-    peer.addr.to_socket().ip().to_canonical()
 }

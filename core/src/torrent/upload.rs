@@ -30,7 +30,6 @@ impl<E: Env> Torrent<E> {
         }
         if !admitted {
             self.wait_for_slot(now, conn);
-            self.pass_slots_on(now, out);
         }
     }
 
@@ -61,9 +60,15 @@ impl<E: Env> Torrent<E> {
         admitted
     }
 
-    /// Slots have become free: whoever waits gets them, in a random order.
+    /// Slots have become free: whoever waits gets them, in a random order unless slots are passed on.
     pub(crate) fn fill_slots(&mut self, now: Instant, out: &mut Outbox<E>) {
         if !self.config.choking.immediate || !self.config.uploads {
+            return;
+        }
+        if self.config.timeouts.unused_slot.is_some() {
+            while let Some(next) = self.next_for_slot()
+                && self.admit(now, next, out)
+            {}
             return;
         }
         let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;

@@ -100,7 +100,7 @@ fn blocks_that_nobody_asked_for_are_put_up_with_until_it_is_a_flood() {
     let mut seeding = seeding();
     let mut stranger = Stranger::greet(seeding.addr, &seeding.metainfo, 3);
     for _ in 0..600 {
-        stranger.send(&Message::Piece { index: 0, begin: 0, data: Bytes::from_static(&[1; 64]) });
+        stranger.send(&Message::Piece { index: 0, begin: 0, data: Bytes::from_static(&[1; 16_384]) });
     }
     stranger.is_let_go();
     seeding.serves();

@@ -4,9 +4,13 @@
 //! Read BEP 3, *peer protocol*, BEP 6 and BEP 10 first: every attack breaks a sentence of them, or leans on a time-out.
 
 mod attacks;
+mod descriptors;
+mod floods;
+mod torrents;
+mod trackers;
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -58,9 +62,13 @@ impl Victim {
 
     /// A seeder with everything.
     fn seeder() -> Self {
+        Self::run(node())
+    }
+
+    /// The same, where the program is run by another one.
+    fn run(mut command: Command) -> Self {
         let (place, torrent, metainfo, content) = Self::prepare();
         let addr = free_addr();
-        let mut command = node();
         command.arg("seed").arg(&torrent);
         command.args(["--listen", "127.0.0.1", "--port", &addr.port().to_string()]);
         let process = Running::start(&mut command);
@@ -75,26 +83,35 @@ impl Victim {
 
     /// Asks for a block, and gets the right one.
     fn fetch(&self, peer: &mut Peer, index: u32) {
+        self.try_fetch(peer, index).expect("an honest connection is kept");
+    }
+
+    /// The same; an error when the connection is not kept.
+    fn try_fetch(&self, peer: &mut Peer, index: u32) -> io::Result<()> {
         let begun = Instant::now();
-        peer.say(&Message::Interested).unwrap();
+        peer.say(&Message::Interested)?;
         let span = BlockSpan { index, begin: BLOCK, length: BLOCK };
         let mut asked = false;
         loop {
             if peer.unchoked && !asked {
-                peer.say(&Message::Request(span)).unwrap();
+                peer.say(&Message::Request(span))?;
                 asked = true;
             }
-            if let Message::Piece { index: got, begin, data } =
-                peer.hear().expect("an honest connection is kept")
-            {
+            let heard = peer.hear()?;
+            // A request has crossed a choke.
+            asked &= !matches!(heard, Message::RejectRequest(_));
+            if let Message::Piece { index: got, begin, data } = heard {
                 assert_eq!((got, begin), (index, BLOCK));
                 let from = (index * (64 << 10) + BLOCK) as usize;
                 assert!(data[..] == self.content[from..from + BLOCK as usize], "other bytes came");
-                break;
+                return peer.say(&Message::NotInterested);
             }
             assert!(begun.elapsed() < SERVED_WITHIN, "not served in time");
         }
-        peer.say(&Message::NotInterested).unwrap();
+    }
+
+    fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.pid())).unwrap().count()
     }
 
     fn anonymous_memory(&self) -> u64 {
@@ -179,7 +196,7 @@ fn closes(stream: &mut TcpStream, at_most: Duration) -> bool {
         match stream.read(&mut chunk) {
             Ok(0) => return true,
             Ok(_) => {}
-            Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
+            Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
         }
     }
     false

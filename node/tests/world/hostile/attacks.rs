@@ -30,7 +30,7 @@ fn join(addr: SocketAddr, metainfo: &Metainfo) -> TcpStream {
     Peer::connect(addr, metainfo, b'x').expect("handshakes are answered").voice()
 }
 
-fn encoded(messages: &[Message<Bytes>]) -> Vec<u8> {
+pub(super) fn encoded(messages: &[Message<Bytes>]) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     for message in messages {
         wire::encode(Encoding::Bep3, message, &mut bytes);
@@ -62,7 +62,7 @@ fn pours(addr: SocketAddr, metainfo: &Metainfo, bytes: &[u8]) -> Kept {
     vec![stream]
 }
 
-fn request(index: u32, begin: u32, length: u32) -> Message<Bytes> {
+pub(super) fn request(index: u32, begin: u32, length: u32) -> Message<Bytes> {
     Message::Request(BlockSpan { index, begin, length })
 }
 
@@ -212,24 +212,6 @@ pub(super) const ON_ANYONE: &[(&str, Attack)] = &[
     }),
     ("three hundred silent connections", |addr, _| {
         (0..300).filter_map(|_| TcpStream::connect(addr).ok()).collect()
-    }),
-    ("three hundred connections that shake hands and wait", |addr, metainfo| {
-        let idle = |number: u32| {
-            let mut stream = TcpStream::connect(addr).ok()?;
-            stream.write_all(&encoded(&[handshake(metainfo.info_hash(), number.to_be_bytes()[3])])).ok()?;
-            Some(stream)
-        };
-        (0..300).filter_map(idle).collect()
-    }),
-    ("interested ones who ask for nothing", |addr, metainfo| {
-        let idle = |number: u8| {
-            let mut stream = TcpStream::connect(addr).ok()?;
-            stream
-                .write_all(&encoded(&[handshake(metainfo.info_hash(), number), Message::Interested]))
-                .ok()?;
-            Some(stream)
-        };
-        (128..168).filter_map(idle).collect()
     }),
     ("ten who ask for everything and read nothing", |addr, metainfo| {
         let slow = |number: u8| {

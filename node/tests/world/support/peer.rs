@@ -83,6 +83,10 @@ pub(crate) fn say(mut stream: impl io::Write, message: &Message<Bytes>) -> io::R
 
 /// A handshake with the fast extension.
 pub(crate) fn handshake(info_hash: InfoHash, id: u8) -> Message<Bytes> {
-    let handshake = Handshake { info_hash, peer_id: PeerId([id; 20]), fast: true, extended: false };
-    Message::Handshake(Box::new(handshake))
+    handshake_of(info_hash, PeerId([id; 20]))
+}
+
+/// That of one of many.
+pub(crate) fn handshake_of(info_hash: InfoHash, peer_id: PeerId) -> Message<Bytes> {
+    Message::Handshake(Box::new(Handshake { info_hash, peer_id, fast: true, extended: false }))
 }
