@@ -67,8 +67,6 @@ pub(crate) struct Network {
     /// The port to listen on [default: the first free one of 6881 to 6889]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    #[command(flatten)]
-    pub(crate) discovery: Discovery,
     /// Send no faster than this per second, such as "5 MiB/s"
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) up: Option<u64>,
@@ -76,14 +74,16 @@ pub(crate) struct Network {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) down: Option<u64>,
     /// Record what the protocol is told and what it does, for `sim replay`; the first torrent only
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Output")]
     pub(crate) trace: Option<PathBuf>,
     /// Say nothing but results and errors
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub(crate) quiet: bool,
     /// Say more: who connects, and why connections end
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) discovery: Discovery,
 }
 
 impl Network {
