@@ -77,8 +77,8 @@ pub(super) fn add(command: Command, name: &str) -> Command {
 }
 
 fn text(name: &str, examples: &[&str]) -> String {
-    let lines: String = examples.iter().map(|example| format!("\n  {name} {example}")).collect();
-    format!("Examples:{lines}")
+    let lines: Vec<_> = examples.iter().map(|example| format!("  {name} {example}")).collect();
+    format!("Examples:\n{}", lines.join("\n"))
 }
 
 #[cfg(test)]

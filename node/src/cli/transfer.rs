@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::choices::Choices;
 use super::discovery::Discovery;
+use super::tracker::Tracker;
 
 /// Files to offer.
 #[derive(Debug, Args)]
@@ -87,23 +88,29 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// A tracker finds nobody: it is found.
-    pub(crate) fn of_tracker(listen: Option<IpAddr>) -> Self {
+    /// A tracker asks no other one. What it seeds is announced on the local network as any seed is.
+    pub(crate) fn of_tracker(options: &Tracker) -> Self {
+        let discovery = Discovery {
+            trackers: Vec::new(),
+            interfaces: options.interfaces.clone(),
+            no_lan: options.no_lan || options.seed.is_empty(),
+        };
         Self {
             peers: Vec::new(),
-            listen,
+            listen: options.listen.map(|addr| addr.ip()),
             port: None,
-            discovery: Discovery { tracker: None, interfaces: Vec::new(), no_lan: true },
-            up: None,
+            discovery,
+            up: options.up,
             down: None,
             trace: None,
-            quiet: false,
-            verbose: false,
+            quiet: options.quiet,
+            verbose: options.verbose,
         }
     }
 }
 
-fn rate(text: &str) -> Result<u64, String> {
+/// Bytes per second.
+pub(super) fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text).trim_end();
     match size.parse::<ByteSize>() {
         Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),
