@@ -2,6 +2,8 @@
 
 pub(crate) mod choices;
 pub(crate) mod discovery;
+mod examples;
+pub(crate) mod papers;
 mod search;
 mod tracker;
 mod transfer;
@@ -16,12 +18,14 @@ use minibit_core::metainfo::MAX_PIECE_LEN;
 use crate::called_as;
 
 pub(crate) use discovery::Discovery;
+pub(crate) use papers::{Completions, Man};
 pub(crate) use search::{List, Look, Search};
 pub(crate) use tracker::Tracker;
 pub(crate) use transfer::{Get, Network, Seed};
 
 #[derive(Debug, Parser)]
 #[command(
+    name = "node",
     version,
     about = "Give files to others and get theirs, on a LAN and among BitTorrent clients",
     long_about = "Give files to others and get theirs, on a LAN and among BitTorrent clients.\n\nThis is MiniBit's node, not Node.js.",
@@ -51,6 +55,10 @@ pub(crate) enum Command {
     List(Box<List>),
     /// Tell peers of each other
     Tracker(Box<Tracker>),
+    /// Print a script by which a shell completes commands and options
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands into a directory
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -86,58 +94,20 @@ pub(crate) struct Inspect {
 
 /// What was typed. Ends the program where that is help, the version or a mistake.
 pub(crate) fn parse() -> Command {
-    let name = called_as();
-    let command = Cli::command()
-        .after_help(format!(
-            "Examples:\n  {name} seed movie.mp4\n  {name} get movie.mp4\n  {name} list\n  {name} create movie.mp4"
-        ))
-        .after_long_help(format!(
-            "Examples:\n  {name} seed movie.mp4\n  {name} get movie.mp4\n  {name} list\n  {name} tracker\n  \
-             {name} create movie.mp4\n  {name} create photos --tracker http://tracker.lan:6969/announce\n  \
-             {name} inspect --json movie.mp4.torrent\n\n\
-             Exit codes:\n  0    done\n  1    it could not be done, or a torrent file is not in order\n  \
-             2    it was asked for in a wrong way; nothing was touched\n  \
-             3    not found, not in time, or more than one thing has the name\n  130  interrupted"
-        ))
-        .mut_subcommand("create", |create| {
-            create.after_help(format!(
-                "Examples:\n  {name} create movie.mp4\n  {name} create photos -o /tmp/holiday.torrent -l \"1 MiB\"\n  \
-                 {name} create movie.mp4 --tracker udp://tracker.lan:6969 --private"
-            ))
-        })
-        .mut_subcommand("seed", |seed| {
-            seed.after_help(format!(
-                "Examples:\n  {name} seed movie.mp4\n  {name} seed photos --tracker tracker.lan --up \"5 MiB/s\"\n  \
-                 {name} seed movie.mp4.torrent"
-            ))
-        })
-        .mut_subcommand("get", |get| {
-            get.after_help(format!(
-                "Examples:\n  {name} get movie.mp4\n  {name} get movie.mp4.torrent -o /tmp --peer 192.168.1.7:6881\n  \
-                 {name} get movie --tracker tracker.lan --seed-after 10min\n  \
-                 {name} get 'magnet:?xt=urn:btih:…'"
-            ))
-        })
-        .mut_subcommand("inspect", |inspect| {
-            inspect.after_help(format!(
-                "Examples:\n  {name} inspect movie.mp4.torrent\n  {name} inspect --json movie.mp4.torrent"
-            ))
-        })
-        .mut_subcommand("tracker", |tracker| {
-            tracker.after_help(format!(
-                "Examples:\n  {name} tracker\n  {name} tracker --listen 192.168.1.10:6969\n  {name} tracker --listen 127.0.0.1:0 --no-udp"
-            ))
-        })
-        .bin_name(name);
-    let matches = command.get_matches();
+    let matches = described(&called_as()).get_matches();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
+}
+
+/// All commands and options of a program that is called so.
+fn described(name: &str) -> clap::Command {
+    examples::add(Cli::command(), name).bin_name(name)
 }
 
 /// What a line of the interactive prompt says, with the words of a command line.
 pub(crate) fn parse_line(arguments: &[String]) -> Result<Command, clap::Error> {
     let name = called_as();
     let words = std::iter::once(&name).chain(arguments);
-    let matches = Cli::command().bin_name(&name).try_get_matches_from(words)?;
+    let matches = described(&name).try_get_matches_from(words)?;
     Ok(Cli::from_arg_matches(&matches)?.command)
 }
 

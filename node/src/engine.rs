@@ -7,6 +7,7 @@
 mod buffers;
 mod dial;
 mod event;
+mod handle;
 mod link;
 mod machine;
 mod outbound;
@@ -31,22 +32,23 @@ use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Particulars};
 use minibit_core::trace::Origin;
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
-use self::dial::tune;
 use self::event::{Arrival, Event, SwarmId};
-use self::link::{Opened, Shared};
+use self::handle::Order;
+use self::link::Shared;
 use self::machine::Machine;
 use self::recording::Recording;
 use self::swarm::{Parts, Swarm};
 use crate::announce::{Me, Trackers};
 use crate::clock::Clock;
 use crate::limits::{EVENTS, EVENTS_AT_ONCE};
-use crate::listener::{Opening, Visitor, incoming_limit};
+use crate::listener::incoming_limit;
 use crate::storage::Storage;
 
+pub(crate) use self::handle::Handle;
 pub(crate) use self::rate::Limiter;
 pub(crate) use self::status::{Phase, Status};
 
@@ -92,74 +94,6 @@ pub(crate) struct Unknown {
     pub(crate) peers: Vec<SocketAddr>,
     /// Trackers in tiers (BEP 12).
     pub(crate) trackers: Vec<Vec<String>>,
-}
-
-/// What the rest of the program wants of the engine.
-#[derive(Debug)]
-enum Order {
-    Add(Box<NewTorrent>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
-    Describe(Box<Unknown>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
-    AddPeers(InfoHash, Vec<SocketAddr>),
-    Stop,
-}
-
-/// The engine as the rest of the program sees it.
-#[derive(Clone, Debug)]
-pub(crate) struct Handle {
-    orders: mpsc::Sender<Order>,
-    events: mpsc::Sender<Event>,
-    peer_id: PeerId,
-}
-
-impl Handle {
-    /// What we call ourselves.
-    pub(crate) const fn peer_id(&self) -> PeerId {
-        self.peer_id
-    }
-
-    /// Takes part in a torrent.
-    ///
-    /// # Errors
-    /// When the system has no threads for its disk, or the engine has ended.
-    pub(crate) async fn add(&self, torrent: NewTorrent) -> io::Result<watch::Receiver<Status>> {
-        let (answer, status) = oneshot::channel();
-        // Where the engine has ended the answer does not come.
-        let _ = self.orders.send(Order::Add(Box::new(torrent), answer)).await;
-        status.await.map_err(io::Error::other)?
-    }
-
-    /// Fetches the metadata of a torrent from its peers (BEP 9), until the status is [`Phase::Described`].
-    ///
-    /// # Errors
-    /// When the system gives no random numbers, or the engine has ended.
-    pub(crate) async fn describe(&self, unknown: Unknown) -> io::Result<watch::Receiver<Status>> {
-        let (answer, status) = oneshot::channel();
-        // Where the engine has ended the answer does not come.
-        let _ = self.orders.send(Order::Describe(Box::new(unknown), answer)).await;
-        status.await.map_err(io::Error::other)?
-    }
-
-    /// Peers of a torrent that were heard of.
-    pub(crate) async fn add_peers(&self, info_hash: InfoHash, peers: Vec<SocketAddr>) {
-        let _ = self.orders.send(Order::AddPeers(info_hash, peers)).await;
-    }
-
-    /// Says good-bye to everyone; [`Engine::run`] returns soon after.
-    pub(crate) async fn stop(&self) {
-        let _ = self.orders.send(Order::Stop).await;
-    }
-
-    /// Somebody has connected who speaks the peer protocol. Where the engine is behind, it waits: as many as the listener has places
-    /// for.
-    pub(crate) async fn arrived(&self, visitor: Visitor) {
-        let Visitor { stream, prefix, addr, opening, place } = visitor;
-        if let Opening::Peer { encoding, info_hash } = opening {
-            tune(&stream);
-            let opened = Opened { stream, prefix, encoding, place: Some(place) };
-            // Closed with the rest when the engine has ended.
-            let _ = self.events.send(Event::Arrived(Arrival { opened, addr, info_hash })).await;
-        }
-    }
 }
 
 /// The owner of all torrents.
@@ -226,7 +160,7 @@ impl Engine {
             inbox: Inbox::default(),
             stopping: false,
         };
-        Ok((engine, Handle { orders: orders_in, events: events_in, peer_id }))
+        Ok((engine, Handle::new(orders_in, events_in, peer_id)))
     }
 
     /// Drives everything until it is told to stop.

@@ -5,7 +5,7 @@ pub(crate) mod wanted;
 use std::future::pending;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,8 +56,19 @@ async fn fetch(
     start: Instant,
 ) -> Result<(Arc<Metainfo>, watch::Receiver<Status>), Failure> {
     let mut interrupt = session.interrupt.clone();
+    // The time runs for the whole command.
+    let deadline = async {
+        match options.timeout {
+            Some(time) => sleep(time).await,
+            None => pending().await,
+        }
+    };
+    let mut deadline = pin!(deadline);
     let Wanted { metainfo, peers, trackers } = tokio::select! {
+        // The more exact message first.
+        biased;
         wanted = wanted::find(options, session) => wanted?,
+        () = &mut deadline => return Err(Failure::not_found(anyhow!("not found in time; nothing was begun"))),
         () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted; nothing was begun"))),
     };
     let metainfo = Arc::new(metainfo);
@@ -66,6 +77,7 @@ async fn fetch(
         let opening = open(metainfo, output, Mode::Download, options.network.quiet);
         tokio::select! {
             opened = opening => opened?,
+            () = &mut deadline => return Err(Failure::not_found(anyhow!("not in time; what is there is still being checked"))),
             () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted while checking what is there"))),
         }
     };
@@ -81,7 +93,7 @@ async fn fetch(
         trackers: [session.trackers(&metainfo), trackers].concat(),
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
-    let watched = watch(options, &metainfo, &mut status, &mut interrupt).await;
+    let watched = watch(options, &metainfo, &mut status, deadline, &mut interrupt).await;
     let seen = status.borrow().clone();
     let path = match watched {
         Ended::Complete(path) => path,
@@ -154,19 +166,13 @@ async fn watch(
     options: &Get,
     metainfo: &Metainfo,
     status: &mut watch::Receiver<Status>,
+    mut deadline: Pin<&mut impl Future<Output = ()>>,
     interrupt: &mut Interrupt,
 ) -> Ended {
     let len = metainfo.geometry().len();
     let mut shown = Progress::start(&show::harmless(metainfo.name()), len, options.network.quiet);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let deadline = async {
-        match options.timeout {
-            Some(time) => sleep(time).await,
-            None => pending().await,
-        }
-    };
-    let mut deadline = pin!(deadline);
     let look = status.clone();
     let mut over = pin!(over(status));
     let ended = loop {

@@ -57,6 +57,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Get(options) => get::run(&options),
         Command::Search(options) => search::search(&options),
         Command::List(options) => search::list(&options),
+        Command::Completions(options) => cli::papers::completions(&options),
+        Command::Man(options) => cli::papers::man(&options),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The bytes are described in [`minibit_core::tracker::json`]. A tracker and a plain node answer the same way ([`serve`]): the
 //! tracker about everything, the node about what it gives itself. Whoever looks for a name asks the tracker, and all nodes that
-//! answer on the local network, at the same time ([`find`]), and takes their answers together by info-hash.
+//! answer on the local network, at the same time ([`find()`]), and takes their answers together by info-hash.
 
 mod address;
 mod connection;

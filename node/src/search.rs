@@ -39,7 +39,7 @@ pub(crate) fn list(options: &List) -> Result<(), Failure> {
 fn print(gathered: Gathered, look: &Look, nothing: &str) -> Result<(), Failure> {
     let Gathered { found, tracker_error, lan_error, more } = gathered;
     let mut problems = Vec::new();
-    if let (Some(error), Some(tracker)) = (&tracker_error, &look.discovery.tracker) {
+    if let Some((tracker, error)) = &tracker_error {
         problems
             .push(format!("the tracker {tracker} did not answer: {}", show::harmless(&error.to_string())));
     }
@@ -49,7 +49,7 @@ fn print(gathered: Gathered, look: &Look, nothing: &str) -> Result<(), Failure> 
     if found.is_empty() {
         let failure =
             Failure::not_found(anyhow!("{}", [&[nothing.to_owned()], &problems[..]].concat().join("; ")));
-        let hint = if look.discovery.tracker.is_none() {
+        let hint = if look.discovery.trackers.is_empty() {
             format!("on the other machine: {} seed FILE; or name a tracker with --tracker", called_as())
         } else {
             format!("on the other machine: {} seed FILE", called_as())

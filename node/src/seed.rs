@@ -58,8 +58,8 @@ pub(crate) fn report(given: &[Given], now: Instant) -> io::Result<()> {
 /// Offers everything and then waits for ever.
 async fn offer_all(options: &Seed, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
     for path in &options.paths {
-        let (metainfo, content) = prepare(path, options.dir.as_deref()).await?;
-        given.push(offer(options, session, metainfo, content).await?);
+        let prepared = prepare(path, options.dir.as_deref()).await?;
+        given.push(offer(options, session, prepared).await?);
     }
     if !options.network.quiet {
         writeln!(io::stderr(), "seeding on port {}; Ctrl+C ends it", session.port)?;
@@ -67,8 +67,18 @@ async fn offer_all(options: &Seed, session: &mut Session, given: &mut Vec<Given>
     std::future::pending().await
 }
 
-/// What is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
-pub(crate) async fn prepare(path: &Path, dir: Option<&Path>) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
+/// What is to be offered.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) metainfo: Arc<Metainfo>,
+    /// Where its content is.
+    pub(crate) content: PathBuf,
+    /// Is the content to be checked?
+    pub(crate) mode: Mode,
+}
+
+/// Finds out what is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
+pub(crate) async fn prepare(path: &Path, dir: Option<&Path>) -> Result<Prepared, Failure> {
     let (path, dir) = (path.to_owned(), dir.map(Path::to_owned));
     tokio::task::spawn_blocking(move || what_is(&path, dir.as_deref()))
         .await
@@ -77,23 +87,23 @@ pub(crate) async fn prepare(path: &Path, dir: Option<&Path>) -> Result<(Arc<Meta
 
 /// The metainfo of a file or directory, or of what a torrent file describes; and where its content is: in `dir`, or else beside
 /// the torrent file.
-fn what_is(path: &Path, dir: Option<&Path>) -> Result<(Arc<Metainfo>, PathBuf), Failure> {
+fn what_is(path: &Path, dir: Option<&Path>) -> Result<Prepared, Failure> {
     if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
         let metainfo = get::wanted::read(path)?;
         let dir = dir.or(path.parent()).unwrap_or(Path::new(""));
         let content = dir.join(metainfo.name());
-        return Ok((Arc::new(metainfo), content));
+        return Ok(Prepared { metainfo: Arc::new(metainfo), content, mode: Mode::Seed });
     }
-    Ok((Arc::new(create::metainfo_of(path)?), path.into()))
+    let metainfo = Arc::new(create::metainfo_of(path)?);
+    Ok(Prepared { metainfo, content: path.into(), mode: Mode::SeedHashed })
 }
 
 async fn offer(
     options: &Seed,
     session: &mut Session,
-    metainfo: Arc<Metainfo>,
-    content: PathBuf,
+    Prepared { metainfo, content, mode }: Prepared,
 ) -> Result<Given, Failure> {
-    let opened = get::open(Arc::clone(&metainfo), content.clone(), Mode::Seed, options.network.quiet).await?;
+    let opened = get::open(Arc::clone(&metainfo), content.clone(), mode, options.network.quiet).await?;
     if opened.have.is_empty() {
         let error = anyhow!("nothing in {} is what the torrent says", content.display());
         return Err(error.into());
@@ -123,8 +133,8 @@ async fn offer(
             options
                 .network
                 .discovery
-                .tracker
-                .as_ref()
+                .trackers
+                .first()
                 .map(|url| format!(" --tracker {url}"))
                 .unwrap_or_default(),
         )?;

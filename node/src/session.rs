@@ -109,9 +109,7 @@ impl Session {
 
     /// Fetches the metadata of a torrent of which nothing but the info-hash is known.
     pub(crate) async fn describe(&self, mut unknown: Unknown) -> Result<watch::Receiver<Status>, Failure> {
-        if let Some(tracker) = &self.discovery.tracker {
-            unknown.trackers.insert(0, vec![tracker.announce_url()]);
-        }
+        unknown.trackers.splice(0..0, self.own_trackers());
         let info_hash = unknown.info_hash;
         let status = self.engine.describe(unknown).await.context("cannot start")?;
         if let Some(lan) = &self.lan {
@@ -120,11 +118,15 @@ impl Session {
         Ok(status)
     }
 
-    /// Whom to ask for peers: the user's tracker first, then those that the torrent names.
+    /// Whom to ask for peers: the user's trackers first, then those that the torrent names.
     pub(crate) fn trackers(&self, metainfo: &Metainfo) -> Vec<Vec<String>> {
-        let own = self.discovery.tracker.iter().map(|tracker| vec![tracker.announce_url()]);
         let named = metainfo.trackers().into_iter().map(|tier| tier.into_iter().map(Into::into).collect());
-        own.chain(named).collect()
+        self.own_trackers().chain(named).collect()
+    }
+
+    /// The trackers that the user has named, each a tier of its own (BEP 12).
+    fn own_trackers(&self) -> impl Iterator<Item = Vec<String>> + '_ {
+        self.discovery.trackers.iter().map(|tracker| vec![tracker.announce_url()])
     }
 
     /// Tells others of a torrent. To be called again when it has become complete.
@@ -138,9 +140,11 @@ impl Session {
             lan.join(metainfo.info_hash());
             lan.join(CATALOGUE);
         }
-        if let Some((_, known)) = self.publishers.iter().find(|(known, _)| *known == metainfo.info_hash()) {
-            known.left(left);
-        } else if let (Publicity::Name, Some(tracker)) = (publicity, &self.discovery.tracker) {
+        let mut known = self.publishers.iter().filter(|(known, _)| *known == metainfo.info_hash()).peekable();
+        if publicity != Publicity::Name || known.peek().is_some() {
+            return known.for_each(|(_, publisher)| publisher.left(left));
+        }
+        for tracker in &self.discovery.trackers {
             let registration = Registration {
                 info_hash: metainfo.info_hash(),
                 peer_id: self.engine.peer_id(),

@@ -59,6 +59,8 @@ pub(crate) enum Mode {
     /// Give it to others. The path is the content itself, file or directory; what of it is missing or wrong is not in
     /// [`Opened::have`].
     Seed,
+    /// Give to others what was hashed just now: it is not hashed again unless a length is not what it was.
+    SeedHashed,
 }
 
 /// Content that was found or prepared, and checked.
@@ -131,6 +133,15 @@ pub(crate) fn open(
         Mode::Seed => {
             let files = Files::at(dir, Layout::of(metainfo))?;
             let (have, hashed) = check_everything(metainfo, &files, progress);
+            Ok(complete(metainfo, files, dir.into(), have, hashed))
+        }
+        Mode::SeedHashed => {
+            let files = Files::at(dir, Layout::of(metainfo))?;
+            let (have, hashed) = if files.facts()?.sized {
+                (Bitfield::all(metainfo.geometry().piece_count()), 0)
+            } else {
+                check_everything(metainfo, &files, progress)
+            };
             Ok(complete(metainfo, files, dir.into(), have, hashed))
         }
         Mode::Download => download(metainfo, place::make(dir)?, progress),

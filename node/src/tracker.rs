@@ -30,9 +30,8 @@ use crate::engine::{NewTorrent, random};
 use crate::failure::Failure;
 use crate::listener::Listener;
 use crate::registry::{Registry, Shared, lock};
-use crate::seed::Given;
+use crate::seed::{Given, Prepared};
 use crate::session::{self, Publicity, Session};
-use crate::storage::Mode;
 use crate::{called_as, get, seed, show};
 
 pub(crate) use http::{Server, serve_http};
@@ -92,9 +91,11 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
     };
     let pages = Server::new(clock, Arc::clone(&registry), tally, http::room());
     let mut session =
-        Session::over(listener, clock, Arc::clone(&registry), Some(pages), &Network::of_tracker(ip))?;
+        Session::over(listener, clock, Arc::clone(&registry), Some(pages), &Network::of_tracker(options))?;
     let mut interrupt = session.interrupt.clone();
-    hello(addr, !options.no_udp);
+    if !options.quiet {
+        hello(addr, !options.no_udp);
+    }
     let mut given = Vec::new();
     let ended = tokio::select! {
         ended = give(options, &mut session, &mut given) => ended,
@@ -112,8 +113,8 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
 async fn give(options: &cli::Tracker, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
     let config = options.choices.tracker_seed_config();
     for path in &options.seed {
-        let (metainfo, content) = seed::prepare(path, None).await?;
-        let opened = get::open(Arc::clone(&metainfo), content, Mode::Seed, false).await?;
+        let Prepared { metainfo, content, mode } = seed::prepare(path, None).await?;
+        let opened = get::open(Arc::clone(&metainfo), content, mode, options.quiet).await?;
         let torrent = NewTorrent {
             metainfo: Arc::clone(&metainfo),
             config,
@@ -124,7 +125,9 @@ async fn give(options: &cli::Tracker, session: &mut Session, given: &mut Vec<Giv
         };
         let since = session.clock.now();
         let status = session.join(torrent, Publicity::Swarm).await?;
-        writeln!(io::stderr(), "seeding {}", show::harmless(metainfo.name()))?;
+        if !options.quiet {
+            writeln!(io::stderr(), "seeding {}", show::harmless(metainfo.name()))?;
+        }
         given.push(Given { metainfo, status, since });
     }
     loop {

@@ -262,3 +262,37 @@ fn a_closed_pipe_is_no_failure() {
     let output = place.command(&["inspect", "movie.mp4.torrent"]).stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
 }
+
+#[test]
+fn shells_complete_and_manuals_are_written() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ended = place.run(&["completions", shell]);
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+        assert!(ended.out.contains("seed-after"), "{shell}: {}", ended.out);
+    }
+    place.run(&["completions", "cmd"]).fails(2, &["possible values: bash"]);
+
+    let ended = place.run(&["man"]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert!(ended.out.contains(".TH node 1") && ended.out.contains("Exit codes:"), "{}", ended.out);
+    assert_eq!(place.run(&["man", "pages"]).code, 0);
+    let page = |name: &str| fs::read_to_string(place.path().join("pages").join(name)).unwrap();
+    for name in ["create", "inspect", "seed", "get", "search", "list", "tracker", "completions", "man"] {
+        let page = page(&format!("node-{name}.1"));
+        assert!(page.contains("Examples:") && page.contains(&format!("node {name}")), "{page}");
+    }
+    place.write("file", "");
+    place.run(&["man", "file"]).fails(1, &["cannot write manual pages into file"]);
+}
+
+#[test]
+fn short_help_is_short_and_long_help_has_examples() {
+    let place = Place::new();
+    for name in ["create", "inspect", "seed", "get", "search", "list", "tracker", "completions", "man"] {
+        let long = place.run(&[name, "--help"]);
+        assert!(long.code == 0 && long.out.contains("Examples:\n"), "{name}: {}", long.out);
+        let short = place.run(&[name, "-h"]);
+        assert!(short.code == 0 && short.out.lines().count() <= 50, "{name}: {}", short.out);
+    }
+}

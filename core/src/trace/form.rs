@@ -1,5 +1,7 @@
 //! How things are written in a record, and read again.
 
+mod message;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -8,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::message::MessageForm;
 use super::replay::Malformed;
 use super::{Origin, Recorded, VERSION};
 use crate::announce::{AnnounceError, AnnounceResponse};
@@ -16,7 +19,6 @@ use crate::boundary::{Command, DiskDone, DiskOp, Env, Input, Output};
 use crate::config::Config;
 use crate::geometry::Geometry;
 use crate::id::{BlockRef, BlockSpan, ConnId, InfoHash, PeerId, PieceIndex};
-use crate::message::{Extended, Handshake, Message};
 use crate::payload::{Payload as _, Virtual};
 use crate::rng::Seed;
 use crate::time::{Instant, nanos};
@@ -155,89 +157,6 @@ pub(super) struct ReadLine {
     pub(super) input: InputForm,
     pub(super) out: Vec<Value>,
     pub(super) next: Option<u64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum MessageForm {
-    Handshake { info_hash: Encoded, peer_id: Encoded, fast: bool, extended: bool },
-    KeepAlive,
-    Choke,
-    Unchoke,
-    Interested,
-    NotInterested,
-    Have(u32),
-    Bitfield(Pieces),
-    Request(u32, u32, u32),
-    Piece(u32, u32, u32),
-    Cancel(u32, u32, u32),
-    Port(u16),
-    SuggestPiece(u32),
-    HaveAll,
-    HaveNone,
-    RejectRequest(u32, u32, u32),
-    AllowedFast(u32),
-    Extended(u8, Encoded),
-}
-
-impl MessageForm {
-    fn of<D: crate::payload::Payload>(message: &Message<D>) -> Self {
-        match message {
-            Message::Handshake(handshake) => Self::Handshake {
-                info_hash: STANDARD.encode(handshake.info_hash.0),
-                peer_id: STANDARD.encode(handshake.peer_id.0),
-                fast: handshake.fast,
-                extended: handshake.extended,
-            },
-            Message::KeepAlive => Self::KeepAlive,
-            Message::Choke => Self::Choke,
-            Message::Unchoke => Self::Unchoke,
-            Message::Interested => Self::Interested,
-            Message::NotInterested => Self::NotInterested,
-            Message::Have { index } => Self::Have(*index),
-            Message::Bitfield(set) => Self::Bitfield(Pieces::of(set)),
-            Message::Request(span) => Self::Request(span.index, span.begin, span.length),
-            Message::Piece { index, begin, data } => Self::Piece(*index, *begin, data.len()),
-            Message::Cancel(span) => Self::Cancel(span.index, span.begin, span.length),
-            Message::Port(port) => Self::Port(*port),
-            Message::SuggestPiece { index } => Self::SuggestPiece(*index),
-            Message::HaveAll => Self::HaveAll,
-            Message::HaveNone => Self::HaveNone,
-            Message::RejectRequest(span) => Self::RejectRequest(span.index, span.begin, span.length),
-            Message::AllowedFast { index } => Self::AllowedFast(*index),
-            Message::Extended(extended) => Self::Extended(extended.id, STANDARD.encode(&extended.payload)),
-        }
-    }
-
-    fn read(self) -> Result<Message<Virtual>, Malformed> {
-        Ok(match self {
-            Self::Handshake { info_hash, peer_id, fast, extended } => {
-                let (info_hash, peer_id) = (InfoHash(fixed(&info_hash)?), PeerId(fixed(&peer_id)?));
-                Message::Handshake(Box::new(Handshake { info_hash, peer_id, fast, extended }))
-            }
-            Self::KeepAlive => Message::KeepAlive,
-            Self::Choke => Message::Choke,
-            Self::Unchoke => Message::Unchoke,
-            Self::Interested => Message::Interested,
-            Self::NotInterested => Message::NotInterested,
-            Self::Have(index) => Message::Have { index },
-            Self::Bitfield(set) => Message::Bitfield(Box::new(set.read()?)),
-            Self::Request(index, begin, length) => Message::Request(block_span((index, begin, length))),
-            Self::Piece(index, begin, length) => Message::Piece { index, begin, data: block(length)? },
-            Self::Cancel(index, begin, length) => Message::Cancel(block_span((index, begin, length))),
-            Self::Port(port) => Message::Port(port),
-            Self::SuggestPiece(index) => Message::SuggestPiece { index },
-            Self::HaveAll => Message::HaveAll,
-            Self::HaveNone => Message::HaveNone,
-            Self::RejectRequest(index, begin, length) => {
-                Message::RejectRequest(block_span((index, begin, length)))
-            }
-            Self::AllowedFast(index) => Message::AllowedFast { index },
-            Self::Extended(id, payload) => {
-                Message::Extended(Box::new(Extended { id, payload: bytes(&payload)?.into() }))
-            }
-        })
-    }
 }
 
 /// A block of this length.

@@ -20,40 +20,40 @@ pub(crate) struct Choices {
         long_help = "The system to be, a whole set of choices: bittorrent, s1, s2, s3, s4 or s5")]
     profile: Profile,
     /// Which piece to fetch next: rarest-first, random, sequential or random-first-then-rarest
-    #[arg(long, value_name = "HOW", value_parser = named::<PieceSelection>, alias = "piece-selection")]
+    #[arg(long, hide_short_help = true, value_name = "HOW", value_parser = named::<PieceSelection>, alias = "piece-selection")]
     pieces: Option<PieceSelection>,
     /// Whom to serve: tit-for-tat, random-slots, contribution, rarity or none (everybody)
-    #[arg(long, value_name = "HOW", value_parser = named::<ChokeAlgorithm>)]
+    #[arg(long, hide_short_help = true, value_name = "HOW", value_parser = named::<ChokeAlgorithm>)]
     choke: Option<ChokeAlgorithm>,
     /// Peers that are served by merit
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     slots: Option<u32>,
     /// Peers that are served by luck
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     optimistic_slots: Option<u32>,
     /// When blocks are asked for: pipelined, fixed:N (always N under way) or paced:TIME (one per TIME)
-    #[arg(long, value_name = "HOW", value_parser = requests)]
+    #[arg(long, hide_short_help = true, value_name = "HOW", value_parser = requests)]
     requests: Option<Asking>,
     /// How messages are written when we dial: bep3 or json; who dials us chooses for itself
-    #[arg(long, value_name = "HOW", value_parser = named::<Encoding>)]
+    #[arg(long, hide_short_help = true, value_name = "HOW", value_parser = named::<Encoding>)]
     encoding: Option<Encoding>,
     /// Ask several peers for the last blocks
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, hide_short_help = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     endgame: Option<bool>,
     /// While seeding, show each peer one piece at a time (BEP 16)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", alias = "super-seed")]
+    #[arg(long, hide_short_help = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", alias = "super-seed")]
     super_seeding: Option<bool>,
     /// Offer the fast extension (BEP 6)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, hide_short_help = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     fast_extension: Option<bool>,
     /// Pieces that a choked newcomer may ask for (BEP 6)
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     allowed_fast: Option<u32>,
     /// As the first seeder, recommend to each peer pieces that nobody else has (BEP 6)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, hide_short_help = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     suggest: Option<bool>,
     /// Send blocks to others at all
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, hide_short_help = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     uploads: Option<bool>,
 }
 

@@ -11,10 +11,10 @@ use crate::names::{Sources, TrackerAddress};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Finding others")]
 pub(crate) struct Discovery {
-    /// The tracker: HOST, HOST:PORT, http://HOST:PORT/announce or udp://HOST:PORT; files are registered and looked up there by
-    /// name, over TCP
-    #[arg(long, value_name = "URL", env = "MINIBIT_TRACKER")]
-    pub(crate) tracker: Option<TrackerAddress>,
+    /// A tracker: HOST, HOST:PORT, http://HOST:PORT/announce or udp://HOST:PORT; files are registered and looked up there by
+    /// name, over TCP; may be given again
+    #[arg(long = "tracker", value_name = "URL", env = "MINIBIT_TRACKER")]
+    pub(crate) trackers: Vec<TrackerAddress>,
     /// A network interface, by name or address, on which to look for others; may be given again [default: all that can do
     /// multicast]
     #[arg(long = "interface", value_name = "NAME|ADDR")]
@@ -32,6 +32,6 @@ impl Discovery {
 
     /// Whom to ask for a name.
     pub(crate) fn sources(&self, patience: Duration) -> Sources {
-        Sources { tracker: self.tracker.clone(), lan: self.lan(), patience }
+        Sources { trackers: self.trackers.clone(), lan: self.lan(), patience }
     }
 }

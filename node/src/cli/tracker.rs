@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::choices::Choices;
+use super::transfer::rate;
 
 /// A tracker for a LAN.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Tracker {
     /// The address to listen on, such as 192.168.1.10:6969 [default: all addresses, port 6969]
     #[arg(short, long, value_name = "ADDR")]
@@ -25,6 +27,22 @@ pub(crate) struct Tracker {
     /// One JSON object for each file that it seeds, at the end: what was sent and received
     #[arg(long, requires = "seed")]
     pub(crate) json: bool,
+    /// Send what it seeds no faster than this per second, such as "5 MiB/s"
+    #[arg(long, value_name = "RATE", value_parser = rate, requires = "seed")]
+    pub(crate) up: Option<u64>,
+    /// A network interface, by name or address, on which what it seeds is announced; may be given again [default: all that can do
+    /// multicast]
+    #[arg(long = "interface", value_name = "NAME|ADDR", requires = "seed")]
+    pub(crate) interfaces: Vec<String>,
+    /// Do not announce on the local network what it seeds
+    #[arg(long, conflicts_with = "interfaces")]
+    pub(crate) no_lan: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more of what it seeds: who connects, and why connections end
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) choices: Choices,
 }

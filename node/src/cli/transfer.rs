@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::choices::Choices;
 use super::discovery::Discovery;
+use super::tracker::Tracker;
 
 /// Files to offer.
 #[derive(Debug, Args)]
@@ -67,8 +68,6 @@ pub(crate) struct Network {
     /// The port to listen on [default: the first free one of 6881 to 6889]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    #[command(flatten)]
-    pub(crate) discovery: Discovery,
     /// Send no faster than this per second, such as "5 MiB/s"
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) up: Option<u64>,
@@ -76,34 +75,42 @@ pub(crate) struct Network {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) down: Option<u64>,
     /// Record what the protocol is told and what it does, for `sim replay`; the first torrent only
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Output")]
     pub(crate) trace: Option<PathBuf>,
     /// Say nothing but results and errors
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub(crate) quiet: bool,
     /// Say more: who connects, and why connections end
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) discovery: Discovery,
 }
 
 impl Network {
-    /// A tracker finds nobody: it is found.
-    pub(crate) fn of_tracker(listen: Option<IpAddr>) -> Self {
+    /// A tracker asks no other one. What it seeds is announced on the local network as any seed is.
+    pub(crate) fn of_tracker(options: &Tracker) -> Self {
+        let discovery = Discovery {
+            trackers: Vec::new(),
+            interfaces: options.interfaces.clone(),
+            no_lan: options.no_lan || options.seed.is_empty(),
+        };
         Self {
             peers: Vec::new(),
-            listen,
+            listen: options.listen.map(|addr| addr.ip()),
             port: None,
-            discovery: Discovery { tracker: None, interfaces: Vec::new(), no_lan: true },
-            up: None,
+            discovery,
+            up: options.up,
             down: None,
             trace: None,
-            quiet: false,
-            verbose: false,
+            quiet: options.quiet,
+            verbose: options.verbose,
         }
     }
 }
 
-fn rate(text: &str) -> Result<u64, String> {
+/// Bytes per second.
+pub(super) fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text).trim_end();
     match size.parse::<ByteSize>() {
         Ok(size) if size.as_u64() > 0 => Ok(size.as_u64()),

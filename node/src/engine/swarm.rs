@@ -3,6 +3,8 @@
 //! Every input goes in and every output is acted on before the next one, as the boundary demands. Nothing is waited for:
 //! disk operations and messages are gathered, and leave together when the engine has taken in what was there.
 
+mod links;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -14,12 +16,12 @@ use minibit_core::announce::{AnnounceError, AnnounceRequest};
 use minibit_core::boundary::{DiskDone, DiskOp, Event as CoreEvent, Net};
 use minibit_core::{Config, ConnId, InfoHash, Input, Instant, Message, Outbox, Output};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::dial::dial;
+use self::links::State;
 use super::event::{Arrival, Event, SwarmId};
-use super::link::{Link, Opened, Shared};
+use super::link::{Opened, Shared};
 use super::machine::Machine;
 use super::recording::Recording;
 use super::status::{Phase, Status};
@@ -61,13 +63,6 @@ pub(crate) struct Swarm {
     status: watch::Sender<Status>,
     seen: Status,
     told_at: Instant,
-}
-
-/// How far a connection has come, as far as sockets go.
-#[derive(Debug)]
-enum State {
-    Dialling(AbortHandle),
-    Open { link: Link, unflushed: bool, has_given: bool },
 }
 
 /// What a swarm is made of.
@@ -275,34 +270,6 @@ impl Swarm {
         }
     }
 
-    fn send(&mut self, to: ConnId, message: Message<Bytes>) {
-        let Some(State::Open { link, unflushed, .. }) = state_mut(&mut self.links, to) else { return };
-        if !std::mem::replace(unflushed, true) {
-            self.unflushed.push(to);
-        }
-        self.seen.sent.count(message.kind());
-        if link.send(message).is_err() {
-            self.forget(to);
-            self.followups.push_back(Input::Disconnected { conn: to });
-        }
-    }
-
-    fn connect(&mut self, conn: ConnId, addr: SocketAddr) {
-        let (swarm, from, events) = (self.id, self.dial_from, self.shared.events.clone());
-        let dialling = tokio::spawn(async move {
-            let stream = dial(addr, from).await.ok();
-            // Nobody is left to be told when the engine has ended.
-            let _ = events.send(Event::Dialled { swarm, conn, stream }).await;
-        });
-        self.place(conn, State::Dialling(dialling.abort_handle()));
-    }
-
-    fn open(&mut self, conn: ConnId, opened: Opened) {
-        let limits = self.machine.limits();
-        let link = Link::start(self.id, conn, opened, &self.config, limits, &self.shared);
-        self.place(conn, State::Open { link, unflushed: false, has_given: false });
-    }
-
     fn announce(&mut self, request: AnnounceRequest) {
         let Some(trackers) = self.trackers.clone() else { return };
         let (swarm, events, verbose) = (self.id, self.shared.events.clone(), self.verbose);
@@ -366,32 +333,7 @@ impl Swarm {
         }
     }
 
-    fn place(&mut self, conn: ConnId, state: State) {
-        if self.links.len() <= conn.slot() {
-            self.links.resize_with(conn.slot() + 1, || None);
-        }
-        self.links[conn.slot()] = Some((conn, state));
-    }
-
-    fn state_mut(&mut self, conn: ConnId) -> Option<&mut State> {
-        state_mut(&mut self.links, conn)
-    }
-
-    fn forget(&mut self, conn: ConnId) {
-        if self.state_mut(conn).is_some()
-            && let Some((_, State::Dialling(dialling))) = self.links[conn.slot()].take()
-        {
-            dialling.abort();
-        }
-    }
-}
-
-fn state_mut(links: &mut [Option<(ConnId, State)>], conn: ConnId) -> Option<&mut State> {
-    let (owner, state) = links.get_mut(conn.slot())?.as_mut()?;
-    (*owner == conn).then_some(state)
-}
-
-impl Swarm {
+    /// Waits for what is to be said to trackers, and closes the files.
     pub(crate) async fn close(self) {
         let Self { disk, mut announces, shared, .. } = self;
         // Nobody takes answers in any more.

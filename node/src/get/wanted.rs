@@ -93,7 +93,8 @@ async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted,
     let sources = options.network.discovery.sources(patience);
     let gathered = names::find(text, &sources).await.map_err(|error| Failure::usage(error.into()))?;
     let Gathered { found, tracker_error, lan_error, .. } = gathered;
-    let problems = [tracker_error.map(|error| error.to_string()), lan_error.map(|error| error.to_string())];
+    let problems =
+        [tracker_error.map(|(_, error)| error.to_string()), lan_error.map(|error| error.to_string())];
     match names::choose(text, found).map_err(|error| Failure::usage(error.into()))? {
         Choice::One(found) => described(options, *found, session, patience).await,
         Choice::Several(several) => Err(ambiguous(text, &several)?),

@@ -1,4 +1,4 @@
-//! Asking the tracker and the nodes of the local network at the same time, and putting their answers together.
+//! Asking trackers and the nodes of the local network at the same time, and putting their answers together.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,8 +21,8 @@ use crate::limits::{FILES_FOUND, NODES_AT_ONCE, NODES_IN_ALL};
 /// Whom to ask.
 #[derive(Clone, Debug)]
 pub(crate) struct Sources {
-    /// The tracker, when one is known.
-    pub(crate) tracker: Option<TrackerAddress>,
+    /// The trackers that are known.
+    pub(crate) trackers: Vec<TrackerAddress>,
     /// How to speak to the local network; `None` to be silent there.
     pub(crate) lan: Option<lan::Options>,
     /// How long to wait for answers. On the local network nobody knows how many will come, so this is how long a search takes,
@@ -60,7 +60,7 @@ pub(crate) struct Found {
     pub(crate) leechers: u32,
     /// Since when it is published, as far as those know who were asked.
     pub(crate) age: Duration,
-    /// Who told, the tracker first.
+    /// Who told, trackers first.
     pub(crate) origins: Vec<Origin>,
 }
 
@@ -69,15 +69,16 @@ pub(crate) struct Found {
 pub(crate) struct Gathered {
     /// By name, then by info-hash.
     pub(crate) found: Vec<Found>,
-    /// The tracker did not answer.
-    pub(crate) tracker_error: Option<AskError>,
+    /// A tracker did not answer.
+    pub(crate) tracker_error: Option<(TrackerAddress, AskError)>,
     /// The local network cannot be used.
     pub(crate) lan_error: Option<std::io::Error>,
     /// Somebody knows of more than there was room for.
     pub(crate) more: bool,
 }
 
-/// Files under way: counts of nodes are added up, each being one peer; a tracker, which knows them all, is not added to them.
+/// Files under way: counts of nodes are added up, each being one peer; a tracker, which knows them all, is not added to
+/// them, nor to other trackers.
 #[derive(Debug, Default)]
 struct Merge {
     files: BTreeMap<InfoHash, (Found, Option<(u32, u32)>)>,
@@ -103,7 +104,10 @@ impl Merge {
             };
             found.age = found.age.max(age);
             match origin {
-                Origin::Tracker(_) => *tracker = Some((seeders, leechers)),
+                Origin::Tracker(_) => {
+                    let (most, others) = tracker.unwrap_or_default();
+                    *tracker = Some((seeders.max(most), leechers.max(others)));
+                }
                 Origin::Node(_) => {
                     found.seeders = found.seeders.saturating_add(seeders);
                     found.leechers = found.leechers.saturating_add(leechers);
@@ -164,9 +168,9 @@ impl Nodes {
     }
 }
 
-/// Who has answered: the tracker, or a node by its name.
+/// Who has answered: a tracker, or a node by its name.
 enum Answered {
-    Tracker(Result<Answer, AskError>),
+    Tracker(TrackerAddress, Result<Answer, AskError>),
     Node(String, SocketAddr, Result<Answer, AskError>),
 }
 
@@ -181,10 +185,13 @@ pub(super) async fn gather(
     let mut deadline = Instant::now() + patience;
     let (mut merge, mut nodes, mut gathered) = (Merge::default(), Nodes::default(), Gathered::default());
     let mut asked: JoinSet<Answered> = JoinSet::new();
-    let mut tracker_is_silent = sources.tracker.is_some();
-    if let Some(tracker) = sources.tracker.clone() {
+    let mut silent = sources.trackers.clone();
+    for tracker in sources.trackers.iter().cloned() {
         let command = command.clone();
-        asked.spawn(async move { Answered::Tracker(ask_host(tracker.endpoint(), &command, patience).await) });
+        asked.spawn(async move {
+            let answer = ask_host(tracker.endpoint(), &command, patience).await;
+            Answered::Tracker(tracker, answer)
+        });
     }
     let (lan, mut heard) = match sources.lan.as_ref().map(open_lan) {
         Some(Ok((lan, heard))) => (Some(lan), heard),
@@ -217,14 +224,17 @@ pub(super) async fn gather(
             Ok(_) if lan.is_some() || !asked.is_empty() => continue,
             Ok(_) | Err(_) => break,
         };
-        tracker_is_silent &= matches!(answered, Answered::Node(..));
+        if let Answered::Tracker(tracker, _) = &answered {
+            silent.retain(|other| other != tracker);
+        }
         match answered {
-            Answered::Tracker(Ok(Answer::Files { files, more })) => {
-                let tracker = sources.tracker.clone().expect("it was asked");
+            Answered::Tracker(tracker, Ok(Answer::Files { files, more })) => {
                 merge.add(&Origin::Tracker(tracker), files, more);
             }
-            Answered::Tracker(Ok(_)) => gathered.tracker_error = Some(AskError::OtherQuestion),
-            Answered::Tracker(Err(error)) => gathered.tracker_error = Some(error),
+            Answered::Tracker(tracker, Ok(_)) => {
+                gathered.tracker_error = Some((tracker, AskError::OtherQuestion));
+            }
+            Answered::Tracker(tracker, Err(error)) => gathered.tracker_error = Some((tracker, error)),
             Answered::Node(_, addr, Ok(Answer::Files { files, more })) => {
                 merge.add(&Origin::Node(addr), files, more);
             }
@@ -235,8 +245,10 @@ pub(super) async fn gather(
         }
     }
     let found = merge.found();
-    if tracker_is_silent && is_enough(&found).is_none() {
-        gathered.tracker_error = Some(AskError::Silent(patience));
+    if is_enough(&found).is_none()
+        && let Some(tracker) = silent.into_iter().next()
+    {
+        gathered.tracker_error = Some((tracker, AskError::Silent(patience)));
     }
     Gathered { found, more: merge.more, ..gathered }
 }

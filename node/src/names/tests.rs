@@ -62,7 +62,7 @@ fn registration(metainfo: &Metainfo, left: u64) -> Registration {
 }
 
 fn sources(tracker: SocketAddr) -> Sources {
-    Sources { tracker: Some(tracker.to_string().parse().unwrap()), lan: None, patience: PATIENCE }
+    Sources { trackers: vec![tracker.to_string().parse().unwrap()], lan: None, patience: PATIENCE }
 }
 
 /// Sends bytes and gives everything that comes back until the connection ends.
@@ -328,12 +328,12 @@ async fn answers_of_liars_are_errors_and_not_believed() {
 async fn a_tracker_that_is_not_there_is_said_to_be_so() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let gathered = find("film", &sources(nobody)).await.unwrap();
-    assert!(matches!(gathered.tracker_error, Some(AskError::Io(_))), "{gathered:?}");
+    assert!(matches!(gathered.tracker_error, Some((_, AskError::Io(_)))), "{gathered:?}");
     let film = torrent("film", false);
     let publisher = publish(nobody.to_string().parse().unwrap(), registration(&film, 0));
     standing(&publisher, |it| matches!(it, Standing::Failed(_))).await;
     publisher.stop().await;
-    let nobody = Sources { tracker: None, lan: None, patience: PATIENCE };
+    let nobody = Sources { trackers: Vec::new(), lan: None, patience: PATIENCE };
     assert!(list(&nobody).await.found.is_empty(), "and that at once");
     assert!(find(" ", &nobody).await.is_err());
 }
