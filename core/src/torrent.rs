@@ -2,9 +2,9 @@
 //!
 //! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
 //! `known` addresses and dialling, `lifecycle` how connections open and close, `messages` what peers say, `download` what is
-//! asked of whom, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces, `blame` who sent what was wrong,
-//! `upload` who is served, `suggest` and `super_seed` what a first seeder
-//! sends to whom, `timers`.
+//! asked of whom, `late` what is done about late blocks, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces, `blame` who sent what was wrong,
+//! `upload` who may ask, `service` and `turns` who is sent blocks when, `suggest` and
+//! `super_seed` what a first seeder sends to whom, `timers`.
 //!
 //! The protocol is BEP 3's with the fast extension (BEP 6); the rules of choking and of choosing pieces are Cohen's (2003),
 //! as Legout et al. (2006, 2007) describe the mainline client. What differs between the systems is in the
@@ -15,6 +15,7 @@ mod blame;
 mod conns;
 mod download;
 mod known;
+mod late;
 mod lifecycle;
 mod messages;
 mod paced;
@@ -22,9 +23,11 @@ mod partials;
 mod peer;
 mod pipeline;
 mod rate;
+mod service;
 mod suggest;
 mod super_seed;
 mod timers;
+mod turns;
 mod upload;
 
 use std::collections::VecDeque;
@@ -225,7 +228,7 @@ impl<E: Env> Torrent<E> {
             Input::Connected { conn } => self.on_connected(now, conn, out),
             Input::Disconnected { conn } => self.on_disconnected(now, conn, out),
             Input::Message { from, message } => self.on_message(now, from, message, out),
-            Input::Sent { to, bytes } => self.on_sent(to, bytes, out),
+            Input::Sent { to, bytes } => self.on_sent(now, to, bytes, out),
             Input::Disk(done) => self.on_disk(now, done, out),
             Input::Announced(result) => {
                 if let Some(announce) = &mut self.announce {

@@ -28,7 +28,7 @@ impl<E: Env> Torrent<E> {
             && self.half_open < limits.half_open
         {
             let Some((key, addr)) = self.known.dial(now, &mut self.rng) else { break };
-            let peer = Peer::new(addr, key, true, self.geometry.piece_count(), &self.config, now);
+            let peer = Peer::new(addr, key, true, &self.geometry, &self.config, now);
             let conn = self.conns.insert(peer);
             self.half_open += 1;
             out.push(Output::Connect { conn, addr });
@@ -48,7 +48,7 @@ impl<E: Env> Torrent<E> {
             out.push(Output::Refuse { ticket });
             return;
         };
-        let peer = Peer::new(addr, key, false, self.geometry.piece_count(), &self.config, now);
+        let peer = Peer::new(addr, key, false, &self.geometry, &self.config, now);
         let conn = self.conns.insert(peer);
         self.half_open += 1;
         out.push(Output::Accept { ticket, conn });
@@ -231,7 +231,7 @@ impl<E: Env> Torrent<E> {
         self.known.closed(peer.key, now, failed, self.config.timeouts.reconnect);
         self.picker.remove_peer(&peer.pieces);
         self.choker.forget(conn);
-        if peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
+        if peer.in_turn {
             self.serving -= 1;
         }
         if let Some(piece) = peer.shown.and_then(|shown| shown.last)
@@ -244,7 +244,7 @@ impl<E: Env> Torrent<E> {
         }
         let freed = !peer.outstanding.is_empty();
         for request in &peer.outstanding {
-            self.partials.release(request.block);
+            self.release(request.block);
         }
         self.partials.lose_source(conn, |_| true);
         if !self.running {
@@ -256,7 +256,7 @@ impl<E: Env> Torrent<E> {
         if !peer.am_choking && peer.peer_interested {
             self.fill_slots(now, out);
         }
-        self.pump(out);
+        self.pump(now, out);
         self.dial(now, out);
     }
 }

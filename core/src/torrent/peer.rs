@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use crate::bitfield::Bitfield;
 use crate::boundary::Env;
 use crate::config::Config;
+use crate::geometry::Geometry;
 use crate::id::{BlockRef, BlockSpan, PeerId, PieceIndex};
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use crate::torrent::known::PeerKey;
 use crate::torrent::pipeline::Pipeline;
 use crate::torrent::rate::Rate;
 use crate::torrent::super_seed::Shown;
+use crate::torrent::turns::PATIENCE;
 
 /// Blocks that may still come after their requests were taken back: so many are remembered.
 const EXPECTED_LIMIT: usize = 256;
@@ -33,6 +35,14 @@ pub(crate) enum Stage {
 pub(crate) struct Outstanding {
     pub(crate) block: BlockRef,
     pub(crate) asked: Instant,
+}
+
+/// A piece that we are giving to a peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) piece: PieceIndex,
+    /// Bytes of it that it has not been given.
+    pub(crate) left: u32,
 }
 
 /// One connection.
@@ -92,6 +102,16 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) in_flight: u32,
     /// It stands in the ring of connections that wait for service.
     pub(crate) in_ring: bool,
+    /// It is its turn: it is being served.
+    pub(crate) in_turn: bool,
+    /// Bytes that it has been given in its turn.
+    pub(crate) turn_bytes: u32,
+    /// It has lost its turn because it did not use it.
+    pub(crate) lost_turn: bool,
+    /// Nanoseconds for which an unused turn is left to it.
+    pub(crate) turn_patience: u64,
+    /// The piece of which it was given the last block.
+    pub(crate) begun: Option<Begun>,
     /// Pieces that it may ask for while choked (BEP 6).
     pub(crate) allowed_to_peer: Vec<PieceIndex>,
     pub(crate) upload: Rate,
@@ -110,10 +130,11 @@ impl<E: Env> Peer<E> {
         addr: E::Addr,
         key: PeerKey,
         dialled: bool,
-        pieces: u32,
+        geometry: &Geometry,
         config: &Config,
         now: Instant,
     ) -> Self {
+        let (pieces, block_len) = (geometry.piece_count(), geometry.nominal_block_len());
         let open_door = config.has_no_choking();
         Self {
             addr,
@@ -129,7 +150,7 @@ impl<E: Env> Peer<E> {
             peer_choking: !open_door,
             outstanding: VecDeque::new(),
             expected: VecDeque::new(),
-            pipeline: Pipeline::new(config.requests, now),
+            pipeline: Pipeline::new(config.requests, block_len, now),
             refused: Vec::new(),
             allowed_to_us: Vec::new(),
             suggested: None,
@@ -146,6 +167,11 @@ impl<E: Env> Peer<E> {
             reading: 0,
             in_flight: 0,
             in_ring: false,
+            in_turn: false,
+            turn_bytes: 0,
+            lost_turn: false,
+            turn_patience: nanos(PATIENCE),
+            begun: None,
             allowed_to_peer: Vec::new(),
             upload: Rate::new(now),
             unchoked_at: None,
@@ -198,6 +224,18 @@ impl<E: Env> Peer<E> {
         if self.outstanding.is_empty() {
             self.owing_since = None;
         }
+    }
+
+    /// May it ask us for blocks of the piece although we choke it: is the piece in the set that we allow, or begun and not finished?
+    pub(crate) fn may_ask_while_choked(&self, piece: PieceIndex) -> bool {
+        let begun = self.begun.is_some_and(|begun| begun.piece == piece && begun.left > 0);
+        self.allowed_to_peer.contains(&piece) || (self.fast && begun)
+    }
+
+    /// It is given a block of a piece.
+    pub(crate) fn note_begun(&mut self, piece: PieceIndex, piece_len: u32, bytes: u32) {
+        let left = self.begun.filter(|begun| begun.piece == piece).map_or(piece_len, |begun| begun.left);
+        self.begun = Some(Begun { piece, left: left.saturating_sub(bytes) });
     }
 
     /// Is it being served: are bytes for it between disk and network?

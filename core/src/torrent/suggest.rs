@@ -60,14 +60,18 @@ impl<E: Env> Torrent<E> {
         out.send(conn, Message::SuggestPiece { index: piece.get() });
     }
 
-    /// A peer asks for a block: nobody else needs to be promised that piece, and if it was this peer's, it gets the next.
-    pub(crate) fn on_promise_used(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        piece: PieceIndex,
-        out: &mut Outbox<E>,
-    ) {
+    /// A peer is choked: what it was promised and has not asked for may go to others.
+    pub(crate) fn withdraw_promise(&mut self, conn: ConnId) {
+        if let Some(suggestions) = &mut self.suggestions
+            && let Some(promised) = self.conns.get_mut(conn).and_then(|peer| peer.promised.take())
+        {
+            suggestions.take_back(promised);
+        }
+    }
+
+    /// A peer is given a block: nobody else needs to be promised that piece, and if it was this peer's, it gets the next.
+    pub(crate) fn on_promise_used(&mut self, now: Instant, conn: ConnId, index: u32, out: &mut Outbox<E>) {
+        let Some(piece) = self.geometry.piece(index) else { return };
         let Some(suggestions) = &mut self.suggestions else { return };
         suggestions.promised[piece.index()] = true;
         if let Some(peer) = self.conns.get_mut(conn)

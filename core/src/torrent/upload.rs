@@ -1,12 +1,11 @@
 //! Who is served: choking, the queue of requests, sending by credit.
 //!
-//! A bounded number of bytes per connection is between the disk and the network, so that a choke or a cancel still finds its
-//! blocks unsent. With a limit on parallel uploads, connections with requests take turns.
+//! Who sends when is the business of `service` and `turns`.
 
-use crate::boundary::{DiskOp, Env, Outbox, Output, Violation};
+use crate::boundary::{Env, Outbox, Violation};
 use crate::choker::Candidate;
 use crate::geometry::BLOCK_LEN;
-use crate::id::{BlockSpan, ConnId};
+use crate::id::{BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
 use crate::payload::Payload as _;
 use crate::time::{Instant, NANOS_PER_SEC};
@@ -48,7 +47,9 @@ impl<E: Env> Torrent<E> {
         let seeding = self.have.is_full();
         let Some(peer) = self.conns.get_mut(conn) else { return false };
         let candidate = candidate(now, conn, peer, 0);
-        let admitted = self.choker.admits(seeding, &candidate, unchoked);
+        let room = self.room_for_turn(now, conn);
+        let Some(peer) = self.conns.get_mut(conn) else { return false };
+        let admitted = room && self.choker.admits(seeding, &candidate, unchoked);
         if admitted && candidate.unchoked {
             peer.unchoked_at = Some(now);
         } else if admitted {
@@ -59,7 +60,8 @@ impl<E: Env> Torrent<E> {
 
     /// Slots have become free: whoever waits gets them, in a random order.
     pub(crate) fn fill_slots(&mut self, now: Instant, out: &mut Outbox<E>) {
-        if !self.config.choking.immediate || !self.config.uploads {
+        let at_once = self.config.choking.immediate || self.turn_holders().is_some();
+        if !at_once || !self.config.uploads {
             return;
         }
         let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
@@ -109,10 +111,10 @@ impl<E: Env> Torrent<E> {
         }
         self.candidates = candidates;
         self.chosen = chosen;
-        self.pump(out);
+        self.pump(now, out);
     }
 
-    fn unchoke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+    pub(crate) fn unchoke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         self.suggest(now, conn, out);
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = false;
@@ -121,23 +123,27 @@ impl<E: Env> Torrent<E> {
         out.send(conn, Message::Unchoke);
     }
 
-    fn choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+    /// Serves a peer no longer. What it has begun it may finish, with the fast extension: half a piece is of no use to anybody, and of a
+    /// piece that only we have the first half would have to be sent twice.
+    pub(crate) fn choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        self.withdraw_promise(conn);
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = true;
+        if let Some(begun) = peer.begun.filter(|begun| peer.fast && (begun.left > 0 || peer.reading > 0)) {
+            out.send(conn, Message::AllowedFast { index: begun.piece.get() });
+        }
         // Requests cross the choke on their way; they are no offence.
         peer.nuisance = 0;
         peer.last_sent = now;
         out.send(conn, Message::Choke);
-        let allowed = core::mem::take(&mut peer.allowed_to_peer);
-        let fast = peer.fast;
-        peer.queue.retain(|span| {
-            let keep = allowed.iter().any(|piece| piece.get() == span.index);
-            if !keep && fast {
-                out.send(conn, Message::RejectRequest(*span));
+        let waiting = core::mem::take(&mut peer.queue);
+        for span in waiting {
+            if peer.may_ask_while_choked(PieceIndex(span.index)) {
+                peer.queue.push_back(span);
+            } else if peer.fast {
+                out.send(conn, Message::RejectRequest(span));
             }
-            keep
-        });
-        peer.allowed_to_peer = allowed;
+        }
     }
 
     pub(crate) fn on_request(&mut self, now: Instant, conn: ConnId, span: BlockSpan, out: &mut Outbox<E>) {
@@ -147,8 +153,12 @@ impl<E: Env> Torrent<E> {
             return;
         };
         let Some(peer) = self.conns.get_mut(conn) else { return };
-        let admitted = !peer.am_choking || peer.allowed_to_peer.contains(&piece);
+        let admitted = !peer.am_choking || peer.may_ask_while_choked(piece);
         let full = peer.queue.len() >= self.config.limits.queued_requests as usize;
+        if !admitted {
+            self.on_late_request(conn);
+        }
+        let Some(peer) = self.conns.get_mut(conn) else { return };
         if !admitted || full || !self.config.uploads || !self.have.contains(piece) {
             if peer.fast {
                 peer.last_sent = now;
@@ -163,9 +173,7 @@ impl<E: Env> Torrent<E> {
             return;
         }
         peer.queue.push_back(span);
-        self.on_promise_used(now, conn, piece, out);
-        self.enlist(conn);
-        self.pump(out);
+        self.on_queued(now, conn, out);
     }
 
     pub(crate) fn on_cancel(&mut self, conn: ConnId, span: BlockSpan, out: &mut Outbox<E>) {
@@ -174,43 +182,6 @@ impl<E: Env> Torrent<E> {
         peer.queue.remove(at);
         if peer.fast {
             out.send(conn, Message::RejectRequest(span));
-        }
-    }
-
-    /// Puts a connection with requests into the ring of those that wait for service.
-    fn enlist(&mut self, conn: ConnId) {
-        let Some(peer) = self.conns.get_mut(conn) else { return };
-        if !peer.in_ring && !peer.queue.is_empty() {
-            peer.in_ring = true;
-            self.upload_ring.push_back(conn);
-        }
-    }
-
-    /// Starts reading blocks for the connections that wait, as far as credit and the number of parallel uploads allow.
-    pub(crate) fn pump(&mut self, out: &mut Outbox<E>) {
-        let parallel = self.config.choking.parallel_uploads.unwrap_or(u32::MAX);
-        for _ in 0..self.upload_ring.len() {
-            let Some(conn) = self.upload_ring.pop_front() else { return };
-            let Some(peer) = self.conns.get_mut(conn) else { continue };
-            let served = peer.is_being_served();
-            if !served && self.serving >= parallel {
-                self.upload_ring.push_front(conn);
-                return;
-            }
-            peer.in_ring = false;
-            let credit = self.config.limits.send_credit;
-            while let Some(&span) = peer.queue.front() {
-                let used = peer.reading + peer.in_flight;
-                if used > 0 && used + span.length > credit {
-                    break;
-                }
-                peer.queue.pop_front();
-                peer.reading += span.length;
-                out.push(Output::Disk(DiskOp::Read { conn, span }));
-            }
-            if !served && peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
-                self.serving += 1;
-            }
         }
     }
 
@@ -226,21 +197,24 @@ impl<E: Env> Torrent<E> {
         let len = data.len();
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.reading > 0) else { return };
         peer.reading = peer.reading.saturating_sub(len);
-        let allowed = peer.allowed_to_peer.iter().any(|piece| piece.get() == index);
+        let allowed = peer.allowed_to_peer.iter().any(|piece| piece.get() == index)
+            || peer.begun.is_some_and(|begun| peer.fast && begun.piece.get() == index);
         peer.last_sent = now;
         if peer.am_choking && !allowed {
             // The choke has overtaken the read: never a block while choking.
             if peer.fast {
                 out.send(conn, Message::RejectRequest(BlockSpan { index, begin, length: len }));
             }
-            self.after_service(conn, out);
+            self.after_service(now, conn, out);
             return;
         }
         peer.in_flight += len;
         peer.upload.add(now, len);
         self.stats.uploaded += u64::from(len);
         out.send(conn, Message::Piece { index, begin, data });
+        self.on_promise_used(now, conn, index, out);
         self.on_shown_sent(now, conn, index, out);
+        self.after_service(now, conn, out);
     }
 
     pub(crate) fn on_read_failed(
@@ -256,23 +230,13 @@ impl<E: Env> Torrent<E> {
             peer.last_sent = now;
             out.send(conn, Message::RejectRequest(span));
         }
-        self.after_service(conn, out);
+        self.after_service(now, conn, out);
     }
 
-    pub(crate) fn on_sent(&mut self, conn: ConnId, bytes: u32, out: &mut Outbox<E>) {
+    pub(crate) fn on_sent(&mut self, now: Instant, conn: ConnId, bytes: u32, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.in_flight > 0) else { return };
         peer.in_flight = peer.in_flight.saturating_sub(bytes);
-        self.after_service(conn, out);
-    }
-
-    /// Credit has come back: the connection takes its next turn, or makes room for others.
-    fn after_service(&mut self, conn: ConnId, out: &mut Outbox<E>) {
-        let Some(peer) = self.conns.get(conn) else { return };
-        if !peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
-            self.serving -= 1;
-        }
-        self.enlist(conn);
-        self.pump(out);
+        self.after_service(now, conn, out);
     }
 }
 
