@@ -104,7 +104,7 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) in_ring: bool,
     /// It is its turn: it is being served.
     pub(crate) in_turn: bool,
-    /// Bytes that it has been given in its turn.
+    /// Bytes that it has been given since its last turn was used up; an unfinished one goes on.
     pub(crate) turn_bytes: u32,
     /// It has lost its turn because it did not use it.
     pub(crate) lost_turn: bool,

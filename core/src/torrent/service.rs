@@ -37,7 +37,6 @@ impl<E: Env> Torrent<E> {
             let Some(peer) = self.conns.get_mut(conn) else { continue };
             peer.in_ring = false;
             peer.in_turn = true;
-            peer.turn_bytes = 0;
             self.serving += 1;
             self.feed(now, conn, out);
         }
@@ -72,6 +71,7 @@ impl<E: Env> Torrent<E> {
             peer.in_turn = false;
             self.serving -= 1;
             if used_up {
+                peer.turn_bytes = 0;
                 self.on_turn_used(now, conn, out);
             }
             self.enlist(conn);

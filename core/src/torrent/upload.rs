@@ -119,6 +119,7 @@ impl<E: Env> Torrent<E> {
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = false;
         peer.unchoked_at = Some(now);
+        peer.turn_bytes = 0;
         peer.last_sent = now;
         out.send(conn, Message::Unchoke);
     }

@@ -23,4 +23,5 @@ mod super_seeding;
 mod support;
 mod swarms;
 mod timers;
+mod turns;
 mod walks;
