@@ -18,7 +18,7 @@ const MARGIN: usize = 2;
 impl<E: Env> Torrent<E> {
     /// Takes back the last request of the connection with the most that this peer could answer; its block counts as asked for.
     pub(crate) fn steal(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> Option<BlockRef> {
-        let peer = self.conns.get(conn).filter(|peer| !peer.peer_choking)?;
+        let peer = self.conns.get(conn).filter(|peer| !peer.peer_choking && !peer.pieces.is_full())?;
         let spared = peer.outstanding.len() + MARGIN;
         let mut longest: Option<(usize, ConnId, usize)> = None;
         for (other, victim) in self.conns.iter() {

@@ -1,7 +1,7 @@
 //! Turns: how a participant without a choke algorithm serves no more than so many peers at a time.
 //!
 //! With [`ChokeAlgorithm::None`] nobody is choked for cause. With a limit on parallel uploads besides, an interested peer is
-//! unchoked for one piece, and then the turn goes to another one, drawn uniformly. One more than are served holds a turn, so that its
+//! unchoked for one piece, and then the turn goes to the one whose last turn is longest ago, of equals to one drawn uniformly. One more than are served holds a turn, so that its
 //! request is here when a service ends.
 //!
 //! Why not unchoke everybody: everybody's request would wait in our queue, so that a piece is chosen long before it is sent. What was rare
@@ -28,7 +28,9 @@ impl<E: Env> Torrent<E> {
     pub(crate) fn turn_holders(&self) -> Option<u32> {
         let choking = &self.config.choking;
         let limit = choking.parallel_uploads.filter(|_| choking.algorithm == ChokeAlgorithm::None);
-        limit.filter(|_| self.config.interest).map(|parallel| parallel.saturating_add(1))
+        // Of a super-seeder nobody can ask for more than it is shown: nothing is gained by making it wait.
+        let limit = limit.filter(|_| self.config.interest && self.super_seed.is_none());
+        limit.map(|parallel| parallel.saturating_add(1))
     }
 
     /// May one more peer hold a turn? Who is still being served counts.

@@ -58,7 +58,7 @@ impl<E: Env> Torrent<E> {
         admitted
     }
 
-    /// Slots have become free: whoever waits gets them, in a random order.
+    /// Slots have become free: whoever waits gets them, in a random order; a turn goes to whose last one is longest ago.
     pub(crate) fn fill_slots(&mut self, now: Instant, out: &mut Outbox<E>) {
         let at_once = self.config.choking.immediate || self.turn_holders().is_some();
         if !at_once || !self.config.uploads {
@@ -68,6 +68,9 @@ impl<E: Env> Torrent<E> {
         let mut waiting: Vec<ConnId> =
             self.conns.iter().filter(|(_, peer)| waits(peer)).map(|(conn, _)| conn).collect();
         self.rng.shuffle(&mut waiting);
+        if self.turn_holders().is_some() {
+            waiting.sort_by_key(|&conn| self.conns.get(conn).map(|peer| peer.unchoked_at));
+        }
         for conn in waiting {
             if !self.admit(now, conn, out) {
                 break;
