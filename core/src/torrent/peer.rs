@@ -106,6 +106,8 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) in_turn: bool,
     /// Bytes that it has been given since its last turn was used up; an unfinished one goes on.
     pub(crate) turn_bytes: u32,
+    /// Its turn is used up, and what it was given is leaving.
+    pub(crate) turn_used: bool,
     /// It has lost its turn because it did not use it.
     pub(crate) lost_turn: bool,
     /// Nanoseconds for which an unused turn is left to it.
@@ -169,6 +171,7 @@ impl<E: Env> Peer<E> {
             in_ring: false,
             in_turn: false,
             turn_bytes: 0,
+            turn_used: false,
             lost_turn: false,
             turn_patience: nanos(PATIENCE),
             begun: None,

@@ -5,6 +5,7 @@
 //! asked: ten peers that get a tenth of ten pieces each have nothing to pass on, one that gets the first of them has.
 
 use crate::boundary::{DiskOp, Env, Outbox, Output};
+use crate::geometry::BLOCK_LEN;
 use crate::id::ConnId;
 use crate::time::Instant;
 use crate::torrent::Torrent;
@@ -67,13 +68,21 @@ impl<E: Env> Torrent<E> {
         }
         // Without the fast extension a choke would overtake what is being read.
         let used_up = peer.turn_bytes >= turn && (peer.fast || peer.reading == 0);
-        if used_up || (peer.queue.is_empty() && !peer.is_being_served()) {
+        let newly_used_up = used_up && !core::mem::replace(&mut peer.turn_used, used_up);
+        // The next turn begins with the last block of this one, or when that has left if it is long.
+        let over = used_up && peer.reading + peer.in_flight <= BLOCK_LEN;
+        if over || (peer.queue.is_empty() && !peer.is_being_served()) {
             peer.in_turn = false;
             self.serving -= 1;
-            if used_up {
+            if core::mem::take(&mut peer.turn_used) {
                 peer.turn_bytes = 0;
-                self.on_turn_used(now, conn, out);
             }
+        }
+        let in_turn = peer.in_turn;
+        if newly_used_up {
+            self.on_turn_used(now, conn, out);
+        }
+        if !in_turn {
             self.enlist(conn);
         }
     }
@@ -81,9 +90,11 @@ impl<E: Env> Torrent<E> {
     /// Credit has come back: the connection goes on with its turn, or makes room for others.
     pub(crate) fn after_service(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get(conn) else { return };
+        let drained = !peer.is_being_served();
         if peer.in_turn {
             self.feed(now, conn, out);
-        } else if !peer.is_being_served() {
+        }
+        if drained {
             self.on_drained(now, out);
         }
         self.pump(now, out);

@@ -122,7 +122,7 @@ impl<E: Env> Torrent<E> {
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = false;
         peer.unchoked_at = Some(now);
-        peer.turn_bytes = 0;
+        (peer.turn_bytes, peer.turn_used) = (0, false);
         peer.last_sent = now;
         out.send(conn, Message::Unchoke);
     }
@@ -144,7 +144,9 @@ impl<E: Env> Torrent<E> {
         for span in waiting {
             if peer.may_ask_while_choked(PieceIndex(span.index)) {
                 peer.queue.push_back(span);
-            } else if peer.fast {
+                continue;
+            }
+            if peer.fast {
                 out.send(conn, Message::RejectRequest(span));
             }
         }
@@ -215,8 +217,9 @@ impl<E: Env> Torrent<E> {
         peer.in_flight += len;
         peer.upload.add(now, len);
         self.stats.uploaded += u64::from(len);
-        out.send(conn, Message::Piece { index, begin, data });
+        // What is suggested next is to be there before the peer asks.
         self.on_promise_used(now, conn, index, out);
+        out.send(conn, Message::Piece { index, begin, data });
         self.on_shown_sent(now, conn, index, out);
         self.after_service(now, conn, out);
     }
