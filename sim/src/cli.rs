@@ -8,6 +8,7 @@ mod bench;
 mod progress;
 mod run;
 mod table;
+mod validate;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -72,6 +73,8 @@ enum Command {
     Run(run::Run),
     /// Measure how fast the simulator is on a scenario.
     Bench(bench::Bench),
+    /// Hold the simulator against results that nobody on this project produced.
+    Validate(validate::Validate),
     /// Print the JSON Schema of scenario files.
     Schema,
 }
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(run) => run.execute(),
         Command::Bench(bench) => bench.execute(),
+        Command::Validate(validate) => validate.execute(),
         Command::Schema => print(&crate::scenario::schema()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| fail(&error))

@@ -8,4 +8,5 @@ pub mod report;
 pub mod results;
 pub mod run;
 pub mod scenario;
+pub mod validate;
 pub mod world;

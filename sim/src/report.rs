@@ -25,6 +25,7 @@ pub mod stats;
 pub mod summary;
 #[cfg(test)]
 mod testing;
+pub mod validation;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -129,6 +129,13 @@ pub fn page(input: &ReportInput<'_>, summary: &Summary, figures: &Figures) -> Re
     Ok(html.into_bytes())
 }
 
+/// The style of the page, for pages that look like it.
+pub(super) fn style() -> &'static str {
+    let begin = TEMPLATE.find("<style>").map_or(0, |at| at + "<style>".len());
+    let end = TEMPLATE.find("</style>").unwrap_or(begin);
+    &TEMPLATE[begin..end]
+}
+
 /// JSON that may stand in a script element.
 fn script_json(value: &impl Serialize) -> Result<String, ReportError> {
     Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))

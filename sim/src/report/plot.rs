@@ -24,7 +24,7 @@ use self::canvas::{Canvas, Drawing};
 use self::ecdf::Series;
 use self::palette::Colour;
 use self::raster::Cells;
-use super::format::{bytes, count};
+use super::format::{self, bytes, count};
 use super::stats::Distribution;
 use super::summary::Summary;
 use super::{ReportError, ReportInput};
@@ -48,6 +48,59 @@ pub struct Figure {
     /// Height of title and subtitle in CSS pixels.
     pub head: f64,
     cells: Option<Cells>,
+}
+
+/// A curve of download times: one distribution for each run.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// Its name.
+    pub name: String,
+    /// Seconds, by run.
+    pub runs: Vec<Distribution>,
+}
+
+/// A figure of download times as distributions, with the least possible last completion where it is defined.
+///
+/// # Errors
+/// When it cannot be drawn, which would be a bug.
+pub fn curves(
+    name: &'static str,
+    title: &str,
+    subtitle: &str,
+    curves: &[Curve],
+    least: Option<f64>,
+) -> Result<Figure, ReportError> {
+    let series: Vec<Series> = curves
+        .iter()
+        .enumerate()
+        .map(|(rank, curve)| {
+            let pooled = curve.runs.iter().flat_map(Distribution::finite).copied().collect();
+            let values = Distribution::new(pooled, curve.runs.iter().map(Distribution::infinite).sum());
+            let notes = values.median().map(|median| format!("median {}", format::duration(median)));
+            Series {
+                name: curve.name.clone(),
+                colour: palette::series(rank),
+                notes: notes.into_iter().collect(),
+                values,
+                runs: curve.runs.clone(),
+            }
+        })
+        .collect();
+    let mark = least.map(|value| ecdf::Mark { value, text: format!("T_min {}", format::duration(value)) });
+    Figure::new(name, title, subtitle, ecdf::BODY, |canvas| {
+        ecdf::draw(canvas, &series, axis::Unit::Time, "download time", 0.0, mark.as_ref());
+    })
+}
+
+/// A figure's SVG and PNG files.
+///
+/// # Errors
+/// When it cannot be rasterised, which would be a bug.
+pub fn files_of(figure: &Figure) -> Result<[(String, Vec<u8>); 2], ReportError> {
+    Ok([
+        (format!("{}.svg", figure.name), figure.svg.clone().into_bytes()),
+        (format!("{}.png", figure.name), raster::png(&figure.svg, figure.cells.as_ref())?),
+    ])
 }
 
 /// All pictures in the order of the page.
