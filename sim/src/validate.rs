@@ -96,16 +96,6 @@ impl Row {
     pub fn verdict(&self) -> Verdict {
         if self.accepted.contains(&self.mean()) { Verdict::InRange } else { Verdict::OutOfRange }
     }
-
-    /// The range in words.
-    pub fn accepted(&self) -> String {
-        let (low, high) = (*self.accepted.start(), *self.accepted.end());
-        match (low.is_finite(), high.is_finite()) {
-            (true, true) => format!("{low:.3} to {high:.3}"),
-            (true, false) => format!("at least {low:.3}"),
-            _ => format!("at most {high:.3}"),
-        }
-    }
 }
 
 impl Case {

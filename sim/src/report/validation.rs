@@ -58,6 +58,16 @@ fn figure(value: f64) -> String {
     if value >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.3}") }
 }
 
+/// The range in words.
+fn accepted(row: &Row) -> String {
+    let (low, high) = (*row.accepted.start(), *row.accepted.end());
+    match (low.is_finite(), high.is_finite()) {
+        (true, true) => format!("{} to {}", figure(low), figure(high)),
+        (true, false) => format!("at least {}", figure(low)),
+        _ => format!("at most {}", figure(high)),
+    }
+}
+
 fn range(row: &Row) -> String {
     let (low, high) = row.range();
     format!("{} to {} ({})", figure(low), figure(high), super::format::count(row.values.len(), "seed"))
@@ -86,7 +96,7 @@ pub fn table(cases: &[Case]) -> String {
                 text,
                 "       {:46} {:>22}  {:>10}  {}",
                 row.what,
-                row.accepted(),
+                accepted(row),
                 figure(row.mean()),
                 word(row.verdict()).0
             );
@@ -129,7 +139,7 @@ fn page(cases: &[Case], figures: &[Option<Figure>]) -> Result<Vec<u8>, ReportErr
         PageRow {
             what: row.what,
             expected: row.expected,
-            accepted: row.accepted(),
+            accepted: accepted(row),
             measured: figure(row.mean()),
             range: range(row),
             verdict,
@@ -173,7 +183,7 @@ fn markdown(cases: &[Case]) -> String {
                 case.title,
                 row.what,
                 row.expected,
-                row.accepted(),
+                accepted(row),
                 figure(row.mean()),
                 range(row),
                 word(row.verdict()).0

@@ -12,8 +12,11 @@ macro_rules! scenario {
     };
 }
 
+/// A case's name, and what measures it.
+type Named = (&'static str, fn() -> Case);
+
 /// All cases in order.
-pub(super) const ALL: [(&str, fn() -> Case); 19] = [
+pub(super) const ALL: [Named; 19] = [
     ("O1", pair),
     ("O2", server),
     ("O3", exchange),
