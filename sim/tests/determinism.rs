@@ -13,17 +13,17 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 /// The shipped scenarios and the digest of their first run.
 const DIGESTS: [(&str, u64); 12] = [
     ("5peers_mp4", 0xd04e_3c11_18b6_040b),
-    ("5peers_mp4_bittorrent", 0x6486_27cd_0daf_665d),
+    ("5peers_mp4_bittorrent", 0x0ea6_a301_01e2_9bb5),
     ("5peers_png", 0x58c5_b852_f28b_4110),
-    ("churn", 0x22c5_4a28_b639_ee3f),
-    ("flash_crowd", 0xc500_3c56_4a7a_6209),
-    ("free_riders", 0xa723_372f_5c9b_f1b3),
+    ("churn", 0xddf0_2ab0_3c1e_5014),
+    ("flash_crowd", 0xd270_c8b7_f5f4_5ec6),
+    ("free_riders", 0xc7e7_1482_16c6_ed10),
     ("seed_leaves", 0xd3a4_1d1f_0f69_88a0),
     ("bench/w-ps-100", 0x9a63_54da_57b5_74b2),
     ("bench/w-ps-1000", 0xc151_d8e6_556f_2617),
     ("bench/w-ps-300", 0x71d9_155f_3d62_c44f),
-    ("bench/w-sgb-100", 0xe8e0_6e71_48d6_929b),
-    ("bench/w-sgb-300", 0x2da7_ccf9_62c5_a53b),
+    ("bench/w-sgb-100", 0xb7d4_479e_ceeb_fcd2),
+    ("bench/w-sgb-300", 0x5d09_8d86_af61_6a77),
 ];
 
 fn folder() -> PathBuf {

@@ -127,12 +127,15 @@ impl<E: Env> Torrent<E> {
         out.send(conn, Message::Unchoke);
     }
 
-    /// Serves a peer no longer. What it has begun it may finish, with the fast extension: half a piece is of no use to anybody, and of a
-    /// piece that only we have the first half would have to be sent twice.
+    /// Serves a peer no longer. With the fast extension it may finish what it has begun, when it had a turn of a piece, and when
+    /// nobody else has the piece: its first half would have to be sent twice. Other pieces it finds elsewhere, and finishing them would
+    /// make every choke a slow one.
     pub(crate) fn choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         self.withdraw_promise(conn);
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = true;
+        let by_turns = self.config.choking.parallel_uploads.is_some();
+        peer.begun = peer.begun.filter(|begun| by_turns || self.picker.availability(begun.piece) == 0);
         if let Some(begun) = peer.begun.filter(|begun| peer.fast && (begun.left > 0 || peer.reading > 0)) {
             out.send(conn, Message::AllowedFast { index: begun.piece.get() });
         }
