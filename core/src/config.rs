@@ -79,7 +79,9 @@ pub struct Choking {
     pub snub_after: Duration,
     /// Is a free slot given at once to a peer that becomes interested, or only at the next round?
     pub immediate: bool,
-    /// Most connections that are served at the same time; the others' requests wait. `None`: no limit.
+    /// Most connections that are served at the same time, each with a piece's worth; the others' requests wait. With
+    /// [`ChokeAlgorithm::None`] and `interested` messages only one peer more than these is unchoked, for a piece, and then
+    /// another one. `None`: no limit.
     pub parallel_uploads: Option<u32>,
 }
 

@@ -3,10 +3,10 @@
 //! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
 //! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close, `room` who gives way
 //! when there are too many, `messages` what peers say, `download` what is
-//! asked of whom, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces, `blame` who sent what was wrong,
-//! `disk` whether writing works, `extended` and `pex` what is said through the extension protocol, `upload` who is served, `idlers` who does not use that,
-//! `queue` what of, `suggest` and `super_seed` what a first seeder
-//! sends to whom, `timers`.
+//! asked of whom, `late` what is done about late blocks, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces,
+//! `blame` who sent what was wrong, `disk` whether writing works, `extended` and `pex` what is said through the extension protocol,
+//! `upload` who may ask, `idlers` who does not use that, `queue` what for, `service` and `turns` who is sent blocks when,
+//! `suggest` and `super_seed` what a first seeder sends to whom, `timers`.
 //!
 //! The protocol is BEP 3's with the fast extension (BEP 6); the rules of choking and of choosing pieces are Cohen's (2003),
 //! as Legout et al. (2006, 2007) describe the mainline client. What differs between the systems is in the
@@ -21,6 +21,7 @@ mod download;
 mod extended;
 mod idlers;
 pub(crate) mod known;
+mod late;
 pub(crate) mod lifecycle;
 mod messages;
 pub(crate) mod pace;
@@ -32,9 +33,11 @@ mod pipeline;
 mod queue;
 mod rate;
 mod room;
+mod service;
 mod suggest;
 mod super_seed;
 mod timers;
+mod turns;
 mod upload;
 
 use std::collections::VecDeque;

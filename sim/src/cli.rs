@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod sweep;
 mod table;
+mod validate;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -96,6 +97,8 @@ enum Command {
     Merge(sweep::Merge),
     /// Write the report of a merged sweep, or list the reports that are there.
     Report(report::Report),
+    /// Hold the simulator against results that nobody on this project produced.
+    Validate(validate::Validate),
     /// Print the JSON Schema of scenario files, or of sweep files.
     Schema {
         /// Of which files.
@@ -174,6 +177,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(sweep) => sweep.execute(),
         Command::Merge(merge) => merge.execute(),
         Command::Report(report) => report.execute(),
+        Command::Validate(validate) => validate.execute(),
         Command::Schema { of } => schema(of),
     };
     result.unwrap_or_else(|error| fail(&error))

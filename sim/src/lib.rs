@@ -11,4 +11,5 @@ pub mod run;
 pub mod scenario;
 pub mod statistics;
 pub mod sweep;
+pub mod validate;
 pub mod world;

@@ -28,6 +28,7 @@ pub mod summary;
 pub mod template;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod validation;
 
 use std::io;
 use std::path::{Path, PathBuf};

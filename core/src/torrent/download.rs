@@ -1,7 +1,8 @@
 //! What is asked of whom: interest, the request pipeline, arriving blocks, finished pieces, the endgame.
 //!
 //! For each connection that lets us ask, requests are kept outstanding up to its pipeline's depth. A block is taken from the piece
-//! that the connection has begun, then from another open piece or a new one, whichever the picker prefers; when nothing is left that nobody is asked for, the endgame asks a second and third peer for what is late.
+//! that the connection has begun, then from another open piece or a new one, whichever the picker prefers; what is
+//! left for a connection for which there is nothing more is the business of `late`.
 
 use std::collections::VecDeque;
 
@@ -41,9 +42,12 @@ impl<E: Env> Torrent<E> {
             }
             return;
         }
-        for request in core::mem::take(&mut peer.outstanding) {
+        let lost = core::mem::take(&mut peer.outstanding);
+        for request in &lost {
             peer.expect(request.block);
-            self.partials.release(request.block);
+        }
+        for request in lost {
+            self.release(request.block);
         }
         self.partials.lose_source(conn, |_| true);
         self.fill_all(now, out);
@@ -96,7 +100,8 @@ impl<E: Env> Torrent<E> {
             if peer.outstanding.is_empty() {
                 peer.pipeline.resume(now);
             }
-            let Some(block) = self.next_block(conn) else { return };
+            let block = self.next_block(conn).or_else(|| self.steal(now, conn, out));
+            let Some(block) = block.or_else(|| self.endgame_block(conn)) else { return };
             self.ask(now, conn, block, out);
         }
     }
@@ -132,7 +137,7 @@ impl<E: Env> Torrent<E> {
             self.open(piece, conn);
             return self.partials.take(conn, piece);
         }
-        self.endgame_block(conn)
+        None
     }
 
     pub(crate) fn new_piece(&mut self, conn: ConnId) -> Option<PieceIndex> {
@@ -166,28 +171,6 @@ impl<E: Env> Torrent<E> {
         self.partials.open(&self.geometry, piece, conn, self.blame.is_disputed(piece));
     }
 
-    /// Everything is asked for: a peer with nothing to do is asked for a block that another one is late with.
-    fn endgame_block(&mut self, conn: ConnId) -> Option<BlockRef> {
-        let peer = self.conns.get(conn)?;
-        let idle = peer.outstanding.is_empty() && !peer.peer_choking;
-        if !self.config.endgame || !idle || self.picker.wanted_count() > 0 || self.partials.any_free() {
-            return None;
-        }
-        let mut late: Vec<Outstanding> = Vec::new();
-        for (other, peer_with) in self.conns.iter() {
-            if other != conn {
-                late.extend(
-                    peer_with.outstanding.iter().filter(|request| peer.would_send(request.block.piece)),
-                );
-            }
-        }
-        late.sort_by_key(|request| (request.asked, request.block));
-        let block =
-            late.iter().map(|request| request.block).find(|&block| self.partials.may_ask_again(block))?;
-        self.partials.ask_again(block);
-        Some(block)
-    }
-
     /// A single source does not deliver pieces that were to come from it alone: another one gets its turn, all that was
     /// asked for is taken back. True if there was such a piece.
     pub(crate) fn abandon_source(
@@ -212,10 +195,18 @@ impl<E: Env> Torrent<E> {
         true
     }
 
+    /// A request was taken back, rejected or lost; a piece that nothing has come of is chosen anew.
+    pub(crate) fn release(&mut self, block: BlockRef) {
+        self.partials.release(block);
+        if self.partials.close_untouched(block.piece) {
+            self.picker.reopen(block.piece);
+        }
+    }
+
     /// Takes back all requests of a connection that does not answer.
     pub(crate) fn time_out_requests(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn) else { return };
-        peer.pipeline.on_timeout(self.config.requests);
+        peer.pipeline.on_timeout(self.config.requests, self.geometry.nominal_block_len());
         peer.unresponsive = true;
         let lost = core::mem::take(&mut peer.outstanding);
         self.stats.request_timeouts += lost.len() as u64;

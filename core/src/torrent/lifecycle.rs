@@ -47,7 +47,7 @@ impl<E: Env> Torrent<E> {
                 continue;
             }
             self.dialling.take(now);
-            let peer = Peer::new(addr, key, true, self.geometry.piece_count(), &self.config, now);
+            let peer = Peer::new(addr, key, true, &self.geometry, &self.config, now);
             let conn = self.conns.insert(peer);
             self.half_open += 1;
             out.push(Output::Connect { conn, addr });
@@ -68,7 +68,7 @@ impl<E: Env> Torrent<E> {
             out.push(Output::Refuse { ticket });
             return;
         };
-        let peer = Peer::new(addr, key, false, self.geometry.piece_count(), &self.config, now);
+        let peer = Peer::new(addr, key, false, &self.geometry, &self.config, now);
         let conn = self.conns.insert(peer);
         self.half_open += 1;
         out.push(Output::Accept { ticket, conn });
@@ -262,7 +262,7 @@ impl<E: Env> Torrent<E> {
         }
         self.picker.remove_peer(&peer.pieces);
         self.choker.forget(conn);
-        if peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
+        if peer.in_turn {
             self.serving -= 1;
         }
         if let Some(piece) = peer.shown.and_then(|shown| shown.last)
@@ -275,7 +275,7 @@ impl<E: Env> Torrent<E> {
         }
         let freed = !peer.outstanding.is_empty();
         for request in &peer.outstanding {
-            self.partials.release(request.block);
+            self.release(request.block);
         }
         self.partials.lose_source(conn, |_| true);
         if !self.running {
@@ -287,7 +287,7 @@ impl<E: Env> Torrent<E> {
         if !peer.am_choking && peer.peer_interested {
             self.fill_slots(now, out);
         }
-        self.pump(out);
+        self.pump(now, out);
         self.dial(now, out);
     }
 }

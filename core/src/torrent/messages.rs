@@ -164,7 +164,7 @@ impl<E: Env> Torrent<E> {
             } else {
                 peer.refuse(block.piece);
             }
-            self.partials.release(block);
+            self.release(block);
             self.abandon_source(now, conn, |piece| piece == block.piece, out);
             self.fill_all_but(now, conn, out);
             if choking {

@@ -208,6 +208,14 @@ impl Partials {
         })
     }
 
+    /// May a request for the block move to another peer? Not when the piece is to come from one alone.
+    pub(crate) fn may_move(&self, block: BlockRef) -> bool {
+        self.open
+            .iter()
+            .find(|partial| partial.piece == block.piece)
+            .is_some_and(|partial| !partial.single_source)
+    }
+
     /// Is the block missing, asked for, and of fewer peers than the endgame allows?
     pub(crate) fn may_ask_again(&mut self, block: BlockRef) -> bool {
         let partial = self.find(block.piece).filter(|partial| !partial.single_source);

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use crate::bitfield::Bitfield;
 use crate::boundary::Env;
 use crate::config::Config;
+use crate::geometry::Geometry;
 use crate::id::{BlockRef, BlockSpan, PeerId, PieceIndex};
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use crate::torrent::extended::ExtendedPeer;
 use crate::torrent::idlers::SlotUse;
 use crate::torrent::known::PeerKey;
@@ -14,6 +15,7 @@ use crate::torrent::pipeline::Pipeline;
 use crate::torrent::queue::RequestQueue;
 use crate::torrent::rate::Rate;
 use crate::torrent::super_seed::Shown;
+use crate::torrent::turns::PATIENCE;
 
 /// Blocks that may still come after their requests were taken back: so many are remembered.
 const EXPECTED_LIMIT: usize = 256;
@@ -44,6 +46,14 @@ struct Read {
     span: BlockSpan,
     /// The peer has taken its request back meanwhile.
     cancelled: bool,
+}
+
+/// A piece that we are giving to a peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) piece: PieceIndex,
+    /// Bytes of it that it has not been given.
+    pub(crate) left: u32,
 }
 
 /// One connection.
@@ -107,6 +117,18 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) in_flight: u32,
     /// It stands in the ring of connections that wait for service.
     pub(crate) in_ring: bool,
+    /// It is its turn: it is being served.
+    pub(crate) in_turn: bool,
+    /// Bytes that it has been given since its last turn was used up; an unfinished one goes on.
+    pub(crate) turn_bytes: u32,
+    /// Its turn is used up, and what it was given is leaving.
+    pub(crate) turn_used: bool,
+    /// It has lost its turn because it did not use it.
+    pub(crate) lost_turn: bool,
+    /// Nanoseconds for which an unused turn is left to it.
+    pub(crate) turn_patience: u64,
+    /// The piece of which it was given the last block.
+    pub(crate) begun: Option<Begun>,
     /// Pieces that it may ask for while choked (BEP 6).
     pub(crate) allowed_to_peer: Vec<PieceIndex>,
     pub(crate) upload: Rate,
@@ -126,10 +148,11 @@ impl<E: Env> Peer<E> {
         addr: E::Addr,
         key: PeerKey,
         dialled: bool,
-        pieces: u32,
+        geometry: &Geometry,
         config: &Config,
         now: Instant,
     ) -> Self {
+        let (pieces, block_len) = (geometry.piece_count(), geometry.nominal_block_len());
         let open_door = config.has_no_choking();
         Self {
             addr,
@@ -146,7 +169,7 @@ impl<E: Env> Peer<E> {
             peer_choking: !open_door,
             outstanding: VecDeque::new(),
             expected: VecDeque::new(),
-            pipeline: Pipeline::new(config.requests, now),
+            pipeline: Pipeline::new(config.requests, block_len, now),
             refused: Vec::new(),
             allowed_to_us: Vec::new(),
             suggested: None,
@@ -164,6 +187,12 @@ impl<E: Env> Peer<E> {
             reading: 0,
             in_flight: 0,
             in_ring: false,
+            in_turn: false,
+            turn_bytes: 0,
+            turn_used: false,
+            lost_turn: false,
+            turn_patience: nanos(PATIENCE),
+            begun: None,
             allowed_to_peer: Vec::new(),
             upload: Rate::new(now),
             unchoked_at: None,
@@ -250,6 +279,18 @@ impl<E: Env> Peer<E> {
         }
         let read = self.reads.iter_mut().find(|read| read.span == span && !read.cancelled);
         read.map(|read| read.cancelled = true).is_some()
+    }
+
+    /// May it ask us for blocks of the piece although we choke it: is the piece in the set that we allow, or begun and not finished?
+    pub(crate) fn may_ask_while_choked(&self, piece: PieceIndex) -> bool {
+        let begun = self.begun.is_some_and(|begun| begun.piece == piece && begun.left > 0);
+        self.allowed_to_peer.contains(&piece) || (self.fast && begun)
+    }
+
+    /// It is given a block of a piece.
+    pub(crate) fn note_begun(&mut self, piece: PieceIndex, piece_len: u32, bytes: u32) {
+        let left = self.begun.filter(|begun| begun.piece == piece).map_or(piece_len, |begun| begun.left);
+        self.begun = Some(Begun { piece, left: left.saturating_sub(bytes) });
     }
 
     /// Is it being served: are bytes for it between disk and network?

@@ -5,6 +5,7 @@
 //! filled within a few round trips and a slow one is never flooded.
 
 use crate::config::Requests;
+use crate::geometry::BLOCK_LEN;
 use crate::time::{Instant, NANOS_PER_SEC, nanos};
 use crate::torrent::rate::mul_div;
 
@@ -23,9 +24,9 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn new(requests: Requests, now: Instant) -> Self {
+    pub(crate) fn new(requests: Requests, block_len: u32, now: Instant) -> Self {
         let depth = match requests {
-            Requests::Pipelined { min, .. } => min,
+            Requests::Pipelined { min, .. } => least(min, block_len),
             Requests::Fixed(depth) => depth,
             Requests::Paced { .. } => 0,
         };
@@ -76,7 +77,7 @@ impl Pipeline {
         if !self.slow_start {
             let reach = self.smallest_delay.saturating_add(nanos(slack));
             let blocks = mul_div(rate, reach, NANOS_PER_SEC).div_ceil(u64::from(block_len)) + 1;
-            self.depth = u32::try_from(blocks).unwrap_or(max).clamp(min, max);
+            self.depth = u32::try_from(blocks).unwrap_or(max).clamp(least(min, block_len), max);
         }
         self.last_rate = rate;
         self.period_start = now;
@@ -84,12 +85,20 @@ impl Pipeline {
     }
 
     /// Requests went unanswered: begin again from the smallest depth.
-    pub(crate) fn on_timeout(&mut self, requests: Requests) {
+    pub(crate) fn on_timeout(&mut self, requests: Requests, block_len: u32) {
         if let Requests::Pipelined { min, .. } = requests {
-            self.depth = min;
+            self.depth = least(min, block_len);
             self.slow_start = false;
         }
     }
+}
+
+/// The smallest depth: `min` blocks of the usual length, or fewer longer ones. A pipeline of four blocks of 256 KiB would bind four
+/// pieces to a neighbour before it has sent the first.
+fn least(min: u32, block_len: u32) -> u32 {
+    u32::try_from(u64::from(min) * u64::from(BLOCK_LEN) / u64::from(block_len.max(1)))
+        .unwrap_or(min)
+        .clamp(min.min(1), min)
 }
 
 #[cfg(test)]
@@ -103,7 +112,7 @@ mod tests {
 
     /// A link of `blocks_per_sec` and a round trip of `rtt` milliseconds, kept full by the pipeline.
     fn settle(blocks_per_sec: u64, rtt: u64, requests: Requests) -> u32 {
-        let mut pipeline = Pipeline::new(requests, Instant::ZERO);
+        let mut pipeline = Pipeline::new(requests, BLOCK, Instant::ZERO);
         let mut asked = std::collections::VecDeque::new();
         let (mut now, mut link_free) = (Instant::ZERO, Instant::ZERO);
         while now < Instant::from_secs(30) {
@@ -130,6 +139,11 @@ mod tests {
     fn a_slow_link_keeps_a_short_queue_and_a_fast_one_the_longest() {
         assert!(settle(4, 20, PIPELINED) <= 6);
         assert_eq!(settle(10_000, 10, PIPELINED), 128);
+    }
+
+    #[test]
+    fn long_blocks_make_a_short_pipeline() {
+        assert_eq!([4, 16, 32, 256].map(|kib| least(4, kib * 1024)), [4, 4, 2, 1]);
     }
 
     #[test]

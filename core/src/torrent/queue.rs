@@ -57,6 +57,11 @@ impl RequestQueue {
         self.spans.front()
     }
 
+    /// Those that wait, the next one first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &BlockSpan> {
+        self.spans.iter()
+    }
+
     /// Takes it out.
     pub(crate) fn pop_front(&mut self) -> Option<BlockSpan> {
         let span = self.spans.pop_front()?;

@@ -12,6 +12,7 @@ use crate::message::Message;
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::torrent::Torrent;
+use crate::torrent::peer::Peer;
 
 /// Which pieces have been promised to somebody.
 #[derive(Debug)]
@@ -34,15 +35,18 @@ impl Suggestions {
         self.order.push(piece);
     }
 
-    /// The next piece that is promised to nobody and that `nowhere_else`.
-    fn next(&mut self, nowhere_else: impl Fn(PieceIndex) -> bool) -> Option<PieceIndex> {
-        loop {
-            let piece = self.order.pop()?;
-            if !self.promised[piece.index()] && nowhere_else(piece) {
-                self.promised[piece.index()] = true;
-                return Some(piece);
-            }
-        }
+    /// The next piece that is promised to nobody, is `nowhere_else`, and is not `asked_for` already.
+    fn next(
+        &mut self,
+        nowhere_else: impl Fn(PieceIndex) -> bool,
+        asked_for: impl Fn(PieceIndex) -> bool,
+    ) -> Option<PieceIndex> {
+        let promised = &self.promised;
+        self.order.retain(|&piece| !promised[piece.index()] && nowhere_else(piece));
+        let at = self.order.iter().rposition(|&piece| !asked_for(piece))?;
+        let piece = self.order.remove(at);
+        self.promised[piece.index()] = true;
+        Some(piece)
     }
 }
 
@@ -50,24 +54,36 @@ impl<E: Env> Torrent<E> {
     /// Promises a piece to a peer that has no promise open.
     pub(crate) fn suggest(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(suggestions) = &mut self.suggestions else { return };
-        let Some(peer) = self.conns.get_mut(conn) else { return };
+        let Some(peer) = self.conns.get(conn) else { return };
         if !peer.fast || peer.promised.is_some() || peer.pieces.is_full() {
             return;
         }
-        let Some(piece) = suggestions.next(|piece| self.picker.availability(piece) == 0) else { return };
+        let (picker, conns) = (&self.picker, &self.conns);
+        let asks =
+            |peer: &Peer<E>, piece: PieceIndex| peer.queue.iter().any(|span| span.index == piece.get());
+        let next = suggestions.next(
+            |piece| picker.availability(piece) == 0,
+            |piece| conns.iter().any(|(_, peer)| asks(peer, piece)),
+        );
+        let Some(piece) = next else { return };
+        let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.promised = Some(piece);
         peer.last_sent = now;
         out.send(conn, Message::SuggestPiece { index: piece.get() });
     }
 
-    /// A peer asks for a block: nobody else needs to be promised that piece, and if it was this peer's, it gets the next.
-    pub(crate) fn on_promise_used(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        piece: PieceIndex,
-        out: &mut Outbox<E>,
-    ) {
+    /// A peer is choked: what it was promised and has not asked for may go to others.
+    pub(crate) fn withdraw_promise(&mut self, conn: ConnId) {
+        if let Some(suggestions) = &mut self.suggestions
+            && let Some(promised) = self.conns.get_mut(conn).and_then(|peer| peer.promised.take())
+        {
+            suggestions.take_back(promised);
+        }
+    }
+
+    /// A peer is given a block: nobody else needs to be promised that piece, and if it was this peer's, it gets the next.
+    pub(crate) fn on_promise_used(&mut self, now: Instant, conn: ConnId, index: u32, out: &mut Outbox<E>) {
+        let Some(piece) = self.geometry.piece(index) else { return };
         let Some(suggestions) = &mut self.suggestions else { return };
         suggestions.promised[piece.index()] = true;
         if let Some(peer) = self.conns.get_mut(conn)

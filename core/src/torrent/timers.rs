@@ -20,6 +20,8 @@ pub(crate) struct Timers {
     sweep: Option<Instant>,
     /// The next request of a paced participant.
     pub(crate) pull: Option<Instant>,
+    /// When turns that are not used are taken away.
+    pub(crate) turn: Option<Instant>,
     /// The next broadcast of the inventory.
     pub(crate) broadcast: Option<Instant>,
     /// The end of the pause after the disk has failed.
@@ -40,7 +42,8 @@ impl Timers {
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        [self.sweep, self.pull, self.broadcast, self.disk, self.dial, self.slots].into_iter().flatten().min()
+        let Self { sweep, pull, turn, broadcast, disk, dial, slots } = *self;
+        [sweep, pull, turn, broadcast, disk, dial, slots].into_iter().flatten().min()
     }
 }
 
@@ -80,6 +83,9 @@ impl<E: Env> Torrent<E> {
             && beat(&mut self.timers.pull, now, interval)
         {
             self.pull(now, interval, ask_all_when_unknown, out);
+        }
+        if self.timers.turn.is_some_and(|turn| turn <= now) {
+            self.take_idle_turns(now, out);
         }
         if beat(&mut self.timers.sweep, now, SWEEP) {
             self.sweep(now, out);

@@ -1,12 +1,11 @@
 //! Who is served: choking, the queue of requests, sending by credit.
 //!
-//! A bounded number of bytes per connection is between the disk and the network, so that a choke or a cancel still finds its
-//! blocks unsent. With a limit on parallel uploads, connections with requests take turns.
+//! Who sends when is the business of `service` and `turns`.
 
-use crate::boundary::{DiskOp, Env, Outbox, Output, Violation};
+use crate::boundary::{Env, Outbox, Violation};
 use crate::choker::Candidate;
 use crate::geometry::BLOCK_LEN;
-use crate::id::{BlockSpan, ConnId};
+use crate::id::{BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
 use crate::payload::Payload as _;
 use crate::time::{Instant, NANOS_PER_SEC};
@@ -51,7 +50,9 @@ impl<E: Env> Torrent<E> {
         let seeding = self.have.is_full();
         let Some(peer) = self.conns.get_mut(conn) else { return false };
         let candidate = candidate(now, conn, peer, 0);
-        let admitted = self.choker.admits(seeding, &candidate, unchoked);
+        let room = self.room_for_turn(now, conn);
+        let Some(peer) = self.conns.get_mut(conn) else { return false };
+        let admitted = room && self.choker.admits(seeding, &candidate, unchoked);
         if admitted && candidate.unchoked {
             peer.unchoked_at = Some(now);
         } else if admitted {
@@ -60,12 +61,14 @@ impl<E: Env> Torrent<E> {
         admitted
     }
 
-    /// Slots have become free: whoever waits gets them, in a random order unless slots are passed on.
+    /// Slots have become free: whoever waits gets them, in a random order unless slots are passed on; a turn goes to whose last one
+    /// is longest ago.
     pub(crate) fn fill_slots(&mut self, now: Instant, out: &mut Outbox<E>) {
-        if !self.config.choking.immediate || !self.config.uploads {
+        let at_once = self.config.choking.immediate || self.turn_holders().is_some();
+        if !at_once || !self.config.uploads {
             return;
         }
-        if self.config.timeouts.unused_slot.is_some() {
+        if self.config.timeouts.unused_slot.is_some() && self.turn_holders().is_none() {
             while let Some(next) = self.next_for_slot()
                 && self.admit(now, next, out)
             {}
@@ -75,6 +78,9 @@ impl<E: Env> Torrent<E> {
         let mut waiting: Vec<ConnId> =
             self.conns.iter().filter(|(_, peer)| waits(peer)).map(|(conn, _)| conn).collect();
         self.rng.shuffle(&mut waiting);
+        if self.turn_holders().is_some() {
+            waiting.sort_by_key(|&conn| self.conns.get(conn).map(|peer| peer.unchoked_at));
+        }
         for conn in waiting {
             if !self.admit(now, conn, out) {
                 break;
@@ -118,36 +124,45 @@ impl<E: Env> Torrent<E> {
         }
         self.candidates = candidates;
         self.chosen = chosen;
-        self.pump(out);
+        self.pump(now, out);
     }
 
-    fn unchoke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+    pub(crate) fn unchoke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         self.suggest(now, conn, out);
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = false;
         peer.unchoked_at = Some(now);
         peer.slot.begin(now);
+        (peer.turn_bytes, peer.turn_used) = (0, false);
         peer.last_sent = now;
         out.send(conn, Message::Unchoke);
     }
 
+    /// Serves a peer no longer. With the fast extension it may finish what it has begun, when it had a turn of a piece, and when
+    /// nobody else has the piece: its first half would have to be sent twice. Other pieces it finds elsewhere, and finishing them would
+    /// make every choke a slow one.
     pub(crate) fn choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        self.withdraw_promise(conn);
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.am_choking = true;
+        let by_turns = self.config.choking.parallel_uploads.is_some();
+        peer.begun = peer.begun.filter(|begun| by_turns || self.picker.availability(begun.piece) == 0);
+        if let Some(begun) = peer.begun.filter(|begun| peer.fast && (begun.left > 0 || peer.reading > 0)) {
+            out.send(conn, Message::AllowedFast { index: begun.piece.get() });
+        }
         // Requests cross the choke on their way; they are no offence.
         peer.nuisance = 0;
         peer.last_sent = now;
         out.send(conn, Message::Choke);
-        let allowed = core::mem::take(&mut peer.allowed_to_peer);
-        let fast = peer.fast;
-        peer.queue.retain(|span| {
-            let keep = allowed.iter().any(|piece| piece.get() == span.index);
-            if !keep && fast {
+        let mut waiting = core::mem::take(&mut peer.queue);
+        waiting.retain(|span| {
+            let keep = peer.may_ask_while_choked(PieceIndex(span.index));
+            if !keep && peer.fast {
                 out.send(conn, Message::RejectRequest(*span));
             }
             keep
         });
-        peer.allowed_to_peer = allowed;
+        peer.queue = waiting;
         self.wait_for_slot(now, conn);
     }
 
@@ -158,8 +173,12 @@ impl<E: Env> Torrent<E> {
             return;
         };
         let Some(peer) = self.conns.get_mut(conn) else { return };
-        let admitted = !peer.am_choking || peer.allowed_to_peer.contains(&piece);
+        let admitted = !peer.am_choking || peer.may_ask_while_choked(piece);
         let full = peer.queue.len() >= self.config.limits.queued_requests as usize;
+        if !admitted {
+            self.on_late_request(conn);
+        }
+        let Some(peer) = self.conns.get_mut(conn) else { return };
         if !admitted || full || !self.config.uploads || !self.have.contains(piece) {
             if peer.fast {
                 peer.last_sent = now;
@@ -176,52 +195,13 @@ impl<E: Env> Torrent<E> {
         if !peer.is_being_served() {
             peer.slot.begin(now);
         }
-        self.on_promise_used(now, conn, piece, out);
-        self.enlist(conn);
-        self.pump(out);
+        self.on_queued(now, conn, out);
     }
 
     pub(crate) fn on_cancel(&mut self, conn: ConnId, span: BlockSpan, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn) else { return };
         if peer.cancel(span) && peer.fast {
             out.send(conn, Message::RejectRequest(span));
-        }
-    }
-
-    /// Puts a connection with requests into the ring of those that wait for service.
-    fn enlist(&mut self, conn: ConnId) {
-        let Some(peer) = self.conns.get_mut(conn) else { return };
-        if !peer.in_ring && !peer.queue.is_empty() {
-            peer.in_ring = true;
-            self.upload_ring.push_back(conn);
-        }
-    }
-
-    /// Starts reading blocks for the connections that wait, as far as credit and the number of parallel uploads allow.
-    pub(crate) fn pump(&mut self, out: &mut Outbox<E>) {
-        let parallel = self.config.choking.parallel_uploads.unwrap_or(u32::MAX);
-        for _ in 0..self.upload_ring.len() {
-            let Some(conn) = self.upload_ring.pop_front() else { return };
-            let Some(peer) = self.conns.get_mut(conn) else { continue };
-            let served = peer.is_being_served();
-            if !served && self.serving >= parallel {
-                self.upload_ring.push_front(conn);
-                return;
-            }
-            peer.in_ring = false;
-            let credit = self.config.limits.send_credit;
-            while let Some(&span) = peer.queue.front() {
-                let used = peer.reading + peer.in_flight;
-                if used > 0 && used + span.length > credit {
-                    break;
-                }
-                peer.queue.pop_front();
-                peer.begin_read(span);
-                out.push(Output::Disk(DiskOp::Read { conn, span }));
-            }
-            if !served && peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
-                self.serving += 1;
-            }
         }
     }
 
@@ -239,24 +219,28 @@ impl<E: Env> Torrent<E> {
         let Some(peer) = self.conns.get_mut(conn) else { return };
         let Some(wanted) = peer.end_read(span) else { return };
         if !wanted {
-            self.after_service(conn, out);
+            self.after_service(now, conn, out);
             return;
         }
-        let allowed = peer.allowed_to_peer.iter().any(|piece| piece.get() == index);
+        let allowed = peer.allowed_to_peer.iter().any(|piece| piece.get() == index)
+            || peer.begun.is_some_and(|begun| peer.fast && begun.piece.get() == index);
         peer.last_sent = now;
         if peer.am_choking && !allowed {
             // The choke has overtaken the read: never a block while choking.
             if peer.fast {
                 out.send(conn, Message::RejectRequest(span));
             }
-            self.after_service(conn, out);
+            self.after_service(now, conn, out);
             return;
         }
         peer.in_flight += len;
         peer.upload.add(now, len);
         self.stats.uploaded += u64::from(len);
+        // What is suggested next is to be there before the peer asks.
+        self.on_promise_used(now, conn, index, out);
         out.send(conn, Message::Piece { index, begin, data });
         self.on_shown_sent(now, conn, index, out);
+        self.after_service(now, conn, out);
     }
 
     pub(crate) fn on_read_failed(
@@ -272,7 +256,7 @@ impl<E: Env> Torrent<E> {
             peer.last_sent = now;
             out.send(conn, Message::RejectRequest(span));
         }
-        self.after_service(conn, out);
+        self.after_service(now, conn, out);
     }
 
     pub(crate) fn on_sent(&mut self, now: Instant, conn: ConnId, bytes: u32, out: &mut Outbox<E>) {
@@ -280,17 +264,7 @@ impl<E: Env> Torrent<E> {
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.in_flight > 0) else { return };
         peer.in_flight = peer.in_flight.saturating_sub(bytes);
         peer.slot.took(now);
-        self.after_service(conn, out);
-    }
-
-    /// Credit has come back: the connection takes its next turn, or makes room for others.
-    fn after_service(&mut self, conn: ConnId, out: &mut Outbox<E>) {
-        let Some(peer) = self.conns.get(conn) else { return };
-        if !peer.is_being_served() && self.config.choking.parallel_uploads.is_some() {
-            self.serving -= 1;
-        }
-        self.enlist(conn);
-        self.pump(out);
+        self.after_service(now, conn, out);
     }
 }
 

@@ -30,4 +30,5 @@ mod super_seeding;
 mod support;
 mod swarms;
 mod timers;
+mod turns;
 mod walks;

@@ -5,6 +5,7 @@ mod axis;
 mod bars;
 mod canvas;
 mod copies;
+mod curves;
 mod download;
 mod ecdf;
 mod fairness;
@@ -22,6 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 use minibit_core::Instant;
 use rayon::prelude::*;
 
+pub use curves::{Curve, curves};
 pub use fairness::ratio;
 
 use self::canvas::{Canvas, Drawing};

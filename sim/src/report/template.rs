@@ -10,12 +10,13 @@ use super::ReportError;
 use super::plot::Figure;
 
 /// The pages and what they include.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("style.css", include_str!("page/style.css")),
     ("script.js", include_str!("page/script.js")),
     ("run.html", include_str!("page/run.html")),
     ("compare.html", include_str!("page/compare.html")),
     ("sweep.html", include_str!("page/sweep.html")),
+    ("validation.html", include_str!("page/validation.html")),
     ("index.html", include_str!("page/index.html")),
 ];
 

@@ -1,4 +1,4 @@
-//! O11, O13, O16, O17: what piece selection and choking are worth, where the model is in the published ranges.
+//! O9 to O14, O16, O17: what piece selection and choking are worth, in swarms.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,56 @@ fn serial(mut value: Value) -> Value {
     value["defaults"]["choking"] = open(1);
     value["defaults"]["requests"] = json!({ "fixed": 1 });
     value
+}
+
+/// The last completions of a swarm in which nobody is choked and uploads are one at a time, over the least possible time.
+fn over_least(leechers: u32, pieces: u32, seed_rate: f64, least: f64, selection: &str) -> Vec<f64> {
+    let mut value = swarm(leechers, pieces, seed_rate);
+    value["defaults"]["choking"] = open(1);
+    value["defaults"]["piece_selection"] = json!(selection);
+    runs(&value).iter().map(|run| last(run) / least).collect()
+}
+
+/// O9: a flash crowd. No schedule is faster than 100 P, none in whole pieces faster than 105 P.
+#[test]
+fn o9_a_flash_crowd_is_nearly_as_fast_as_possible() {
+    let ratios = over_least(50, 100, 1.0, 100.0, "rarest-first");
+    check(
+        "O9",
+        "least T_last / T_min (hard bound)",
+        1.0..=f64::INFINITY,
+        ratios.iter().copied().fold(f64::MAX, f64::min),
+    );
+    check("O9", "T_last / T_min (ref 1.08)", 1.0..=1.10, mean(ratios));
+    // A peer that serves whole blocks of a piece's length has no part of the next one on its way when one ends.
+    let mut value = swarm(50, 100, 1.0);
+    value["content"]["block"] = json!("256 KiB");
+    value["defaults"]["choking"] = open(1);
+    check("O9", "the same with one block per piece", 1.0..=1.15, mean(runs(&value).iter().map(last)) / 100.0);
+}
+
+/// O10: the only seed is as fast as a peer. A duplicate from it delays everybody; who all have the same have nothing to trade.
+#[test]
+fn o10_the_order_of_pieces_matters_with_a_slow_seed() {
+    let time = |selection| mean(over_least(30, 60, 1.0, 60.0, selection));
+    let (rarest, random, sequential) = (time("rarest-first"), time("random"), time("sequential"));
+    check("O10", "rarest first, T_last / T_min (ref 1.12)", 1.0..=1.18, rarest);
+    check("O10", "random / rarest first", 1.08..=f64::INFINITY, random / rarest);
+    check("O10", "sequential / rarest first", 2.0..=f64::INFINITY, sequential / rarest);
+}
+
+/// O12: with a seed half as fast as a peer, everybody waits for it and ends together.
+#[test]
+fn o12_a_slow_seed_sets_the_pace() {
+    let mut value = swarm(40, 60, 0.5);
+    value["defaults"]["choking"] = open(1);
+    let results = runs(&value);
+    check("O12", "T_last / T_min (ref 1.050)", 1.0..=1.09, mean(results.iter().map(last)) / 120.0);
+    let spread = |run: &RunResult| {
+        let first = times(run, "leecher").into_iter().fold(f64::MAX, f64::min);
+        (last(run) - first) / last(run)
+    };
+    check("O12", "(last - first) / last (ref 0.029)", 0.0..=0.06, mean(results.iter().map(spread)));
 }
 
 /// O11: a seed five times as fast as a peer is no bottleneck, and piece selection does not matter.

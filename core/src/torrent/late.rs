@@ -1,0 +1,66 @@
+//! What a connection does when every block that its peer has is asked of others already.
+//!
+//! First it takes work over from the back of the longest queue, until the two are nearly level: work stealing, as among processors. A
+//! neighbour that serves us slowly, or serves others before us, does not hold up what another one could send now. At the very end, when
+//! every block is asked for, it asks for what is late a second and a third time (Cohen 2003, *Endgame Mode*).
+
+use crate::boundary::{Env, Outbox};
+use crate::id::{BlockRef, ConnId};
+use crate::message::Message;
+use crate::time::Instant;
+use crate::torrent::Torrent;
+use crate::torrent::peer::Outstanding;
+
+/// By so many more requests a queue must be longer than ours, and so many at its front are left alone: they may be on their way. A peer's
+/// credit is two blocks.
+const MARGIN: usize = 2;
+
+impl<E: Env> Torrent<E> {
+    /// Takes back the last request of the connection with the most that this peer could answer; its block counts as asked for.
+    pub(crate) fn steal(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> Option<BlockRef> {
+        let peer = self.conns.get(conn).filter(|peer| !peer.peer_choking && !peer.pieces.is_full())?;
+        let spared = peer.outstanding.len() + MARGIN;
+        let mut longest: Option<(usize, ConnId, usize)> = None;
+        for (other, victim) in self.conns.iter() {
+            let len = victim.outstanding.len();
+            if other == conn || len <= longest.map_or(spared, |(len, ..)| len) {
+                continue;
+            }
+            let could = |request: &Outstanding| {
+                peer.would_send(request.block.piece) && self.partials.may_move(request.block)
+            };
+            if let Some(at) = victim.outstanding.iter().rposition(could).filter(|&at| at >= spared) {
+                longest = Some((len, other, at));
+            }
+        }
+        let (_, other, at) = longest?;
+        let victim = self.conns.get_mut(other)?;
+        let block = victim.outstanding.remove(at)?.block;
+        victim.expect(block);
+        victim.last_sent = now;
+        out.send(other, Message::Cancel(self.geometry.span(block)));
+        Some(block)
+    }
+
+    /// Everything is asked for: a peer with nothing to do is asked for a block that another one is late with.
+    pub(crate) fn endgame_block(&mut self, conn: ConnId) -> Option<BlockRef> {
+        let peer = self.conns.get(conn)?;
+        let idle = peer.outstanding.is_empty() && !peer.peer_choking;
+        if !self.config.endgame || !idle || self.picker.wanted_count() > 0 || self.partials.any_free() {
+            return None;
+        }
+        let mut late: Vec<Outstanding> = Vec::new();
+        for (other, peer_with) in self.conns.iter() {
+            if other != conn {
+                late.extend(
+                    peer_with.outstanding.iter().filter(|request| peer.would_send(request.block.piece)),
+                );
+            }
+        }
+        late.sort_by_key(|request| (request.asked, request.block));
+        let block =
+            late.iter().map(|request| request.block).find(|&block| self.partials.may_ask_again(block))?;
+        self.partials.ask_again(block);
+        Some(block)
+    }
+}
