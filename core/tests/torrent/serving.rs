@@ -335,6 +335,24 @@ fn an_upload_that_breaks_off_makes_room() {
     );
 }
 
+/// A block that is taken back while it is read gives its turn to the next one.
+#[test]
+fn an_upload_that_is_taken_back_makes_room() {
+    let choking = Choking { parallel_uploads: Some(1), ..plain().choking };
+    let mut solo = Solo::seeder(Config { choking, ..plain() }, geometry(4, 4));
+    let (first, _) = solo.meet_taker(true);
+    let (second, _) = solo.meet_taker(true);
+    solo.hold_disk = true;
+    solo.hear(first, Message::Request(block(0, 0)));
+    solo.hear(second, Message::Request(block(0, 1)));
+    assert_eq!((reads(&solo, first), reads(&solo, second)), (1, 0));
+    let said = solo.hear(first, Message::Cancel(block(0, 0)));
+    assert_eq!(kinds(&said, first), [MessageKind::RejectRequest]);
+    let said = solo.release();
+    assert_eq!((served(&said, first), reads(&solo, second)), (0, 1));
+    assert_eq!(served(&solo.release(), second), 1);
+}
+
 #[test]
 fn a_free_rider_serves_nobody() {
     let mut solo = Solo::seeder(Config { uploads: false, ..plain() }, geometry(4, 4));

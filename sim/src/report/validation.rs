@@ -211,3 +211,67 @@ fn csv(cases: &[Case]) -> Result<Vec<u8>, ReportError> {
     }
     writer.into_inner().map_err(|error| ReportError::Csv(error.into_error().into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plot::Curve;
+    use super::*;
+    use crate::statistics::Distribution;
+    use crate::validate;
+
+    fn cases() -> Vec<Case> {
+        let measured = Case {
+            id: "O1",
+            title: "A case <measured>",
+            source: "closed form",
+            formula: "F / u",
+            scenario: "o1.json",
+            rows: vec![Row {
+                what: "download, s",
+                accepted: 40.0..=41.0,
+                expected: "40",
+                values: vec![40.25, 40.75],
+            }],
+            note: "",
+            unmeasured: Verdict::ByTest,
+            picture: Some(validate::Picture {
+                name: "o1",
+                title: "Both take forty seconds".to_owned(),
+                subtitle: "two seeds",
+                curves: vec![Curve {
+                    name: "all".to_owned(),
+                    runs: vec![Distribution::new(vec![40.25], 0), Distribution::new(vec![40.75], 1)],
+                }],
+                least: Some(40.0),
+            }),
+        };
+        let by_test = Case { id: "O2", rows: Vec::new(), picture: None, ..measured.clone() };
+        vec![measured, by_test]
+    }
+
+    #[test]
+    fn the_page_has_every_case_with_its_picture() {
+        let files = files(&cases()).unwrap();
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["summary.md", "cases.csv", "figures/o1.svg", "figures/o1.png", "index.html"]);
+        let page = String::from_utf8(files[4].1.clone()).unwrap();
+        assert!(
+            page.contains("<h1>1 of 2 cases in range, 0 out of range, 1 held by tests, 0 not built</h1>")
+        );
+        assert!(page.contains("40.000 to 41.000") && page.contains("A case &lt;measured&gt;"));
+        assert_eq!(page.matches("<svg").count(), 1);
+        assert!(page.contains("data-hover=\"figure-o1\"") && page.contains("<section id=\"O2\">"));
+    }
+
+    #[test]
+    fn every_value_is_in_the_table() {
+        let table = String::from_utf8(csv(&cases()).unwrap()).unwrap();
+        assert_eq!(
+            table.lines().skip(1).collect::<Vec<_>>(),
+            [
+                "O1,\"download, s\",40,41,1,40.250000,in range",
+                "O1,\"download, s\",40,41,2,40.750000,in range",
+            ]
+        );
+    }
+}
