@@ -107,7 +107,8 @@ fn the_law_who_is_killed_again_and_again_gives_it_too() {
     let whole = sandbox.whole();
     let (mut kills, mut with_rows, mut draw) = (0_u32, 0, std::process::id());
     let part = sandbox.path("killed/shard-0-of-1.csv.part");
-    while !sandbox.path("killed/shard-0-of-1.csv").exists() {
+    let finished = sandbox.path("killed/shard-0-of-1.csv");
+    while !finished.exists() {
         let mut child =
             sandbox.command("sweep run sweep.json --out killed -j 2").stderr(Stdio::null()).spawn().unwrap();
         // Any moment, a little later each time so that there is progress on slow machines, too.
@@ -118,11 +119,10 @@ fn the_law_who_is_killed_again_and_again_gives_it_too() {
         if child.wait().unwrap().code().is_none() {
             kills += 1;
             with_rows += u32::from(std::fs::read_to_string(&part).is_ok_and(|rows| rows.lines().count() > 1));
-            assert_eq!(
-                sandbox.sim("merge killed").0.filter(|&code| code == 0),
-                None,
-                "half a sweep is not merged"
-            );
+            // It may have died between the last rename and its own end.
+            if !finished.exists() {
+                assert_ne!(sandbox.sim("merge killed").0, Some(0), "half a sweep is not merged");
+            }
         }
         // A torn row, as a crash of the machine may leave it.
         if kills == 2
