@@ -17,6 +17,7 @@
 
 pub mod atomic;
 pub mod bound;
+pub mod command;
 pub mod csv;
 pub mod findings;
 pub mod format;
@@ -93,14 +94,6 @@ pub enum ReportError {
 /// When a file cannot be written or a picture cannot be drawn; then what was in the folder is still there.
 pub fn write(dir: &Path, input: &ReportInput<'_>) -> Result<Vec<PathBuf>, ReportError> {
     atomic::write_all(dir, &files(input)?)
-}
-
-/// The content of `summary.json`.
-///
-/// # Errors
-/// When a value cannot be encoded.
-pub fn summary_json(input: &ReportInput<'_>) -> Result<Vec<u8>, ReportError> {
-    json(&Summary::new(input))
 }
 
 /// Names and contents of all files, the manifest last.

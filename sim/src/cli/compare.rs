@@ -17,6 +17,7 @@ use super::{Format, INTERRUPTED, STOP, Usage, listen_to_interrupts, print, tell,
 use crate::compare::files::{self, Comparison};
 use crate::compare::summary::Summary;
 use crate::compare::{Axis, Case, CaseRuns, Evidence, execute, plan, run_cases};
+use crate::report::command::{named, quoted};
 use crate::report::json;
 
 /// Seeds per variant, unless `--runs` says otherwise.
@@ -149,17 +150,12 @@ impl Compare {
     fn command(&self, cases: &[Case]) -> String {
         let mut words = "sim compare".to_owned();
         for path in &self.scenarios {
-            let named =
-                if path.is_absolute() { path.file_name().map_or(path.as_path(), Path::new) } else { path };
-            let _infallible = write!(words, " {}", named.display());
+            let _infallible = write!(words, " {}", named(path));
         }
         let flags = [("--vary", &self.vary), ("--set", &self.overrides)];
         for (flag, values) in flags {
             for value in values {
-                let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,=/+".contains(c));
-                let quoted =
-                    if plain { value.clone() } else { format!("'{}'", value.replace('\'', "'\\''")) };
-                let _infallible = write!(words, " {flag} {quoted}");
+                let _infallible = write!(words, " {flag} {}", quoted(value));
             }
         }
         if let Some(variant) = cases.first().and_then(|case| case.variants.first()) {

@@ -14,6 +14,8 @@ use cpu_time::ProcessTime;
 use super::progress::Bar;
 use super::table::Overview;
 use super::{FAILED, Format, INTERRUPTED, STOP, Source, Usage, listen_to_interrupts, print, tell};
+use crate::report::command::{named, quoted};
+use crate::report::summary::Summary;
 use crate::report::{self, ReportInput};
 use crate::results::{Ending, RunResult};
 use crate::run::{check_all, run_all};
@@ -61,13 +63,20 @@ impl Run {
             command: &command,
         };
         let files = report::write(&dir, &input)?;
+        let summary = Summary::new(&input);
         match self.format {
             Format::Human => {
-                let overview =
-                    Overview { input: &input, cost, dir: &dir, files: files.len(), checked: self.check };
+                let overview = Overview {
+                    input: &input,
+                    summary: &summary,
+                    cost,
+                    dir: &dir,
+                    files: files.len(),
+                    checked: self.check,
+                };
                 print(&overview.render())?;
             }
-            Format::Json => print(&String::from_utf8_lossy(&report::summary_json(&input)?))?,
+            Format::Json => print(&String::from_utf8_lossy(&report::json(&summary)?))?,
         }
         Ok(exit_code(&scenario, &results, verdicts.iter().all(|verdict| verdict.passed)))
     }
@@ -92,12 +101,9 @@ impl Run {
 
     /// The command that repeats the run: what was typed, without the folders of this machine.
     fn command(&self, scenario: &Scenario) -> String {
-        let path = &self.source.scenario;
-        let named =
-            if path.is_absolute() { path.file_name().map_or(path.as_path(), Path::new) } else { path };
-        let mut words = format!("sim run {}", named.display());
+        let mut words = format!("sim run {}", named(&self.source.scenario));
         for change in &self.source.overrides {
-            let _infallible = write!(words, " --set '{}'", change.replace('\'', "'\\''"));
+            let _infallible = write!(words, " --set {}", quoted(change));
         }
         let _infallible = write!(words, " --seed {} --runs {}", scenario.seed, scenario.runs);
         words

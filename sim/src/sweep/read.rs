@@ -11,6 +11,7 @@ use super::plan::{self, MAX_RUNS, MAX_VARIANTS, Plan, canonical};
 use crate::compare::Measure;
 use crate::compare::plan::overrides_of;
 use crate::report::bound;
+use crate::report::command::named;
 use crate::report::manifest::sha256;
 use crate::scenario::document::{self, Kind, Source};
 use crate::scenario::path::FieldPath;
@@ -87,6 +88,7 @@ pub fn parse(name: &str, text: &str, folder: &Path) -> Result<Sweep, ScenarioErr
         seeds: file.seeds,
         variants: digests,
         scenario: resolved_json(&unvaried),
+        file: named(Path::new(name)),
     };
     let last = plan.first_seed.checked_add(plan.seeds.into());
     ensure(last.is_some(), || Problem::new(&root("seeds"), "the last seeds would be too large"))
