@@ -70,6 +70,20 @@ pub enum ReportError {
         /// What it said.
         source: io::Error,
     },
+    /// What a list is to be made of cannot be read.
+    #[error("cannot read {}\n  hint: name the folder that has the folders of the reports", path.display())]
+    Unreadable {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// There is nothing to list.
+    #[error("there is no report in {}\n  hint: name the folder that has the folders of the reports", path.display())]
+    NoReports {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A row could not be encoded.
     #[error("cannot encode a table")]
     Csv(#[from] ::csv::Error),

@@ -11,9 +11,9 @@ use anyhow::Context as _;
 use clap::Args;
 use rayon::ThreadPoolBuilder;
 
+use super::clock::ProcessWall;
 use super::progress::Bar;
-use super::run::ProcessWall;
-use super::{Format, INTERRUPTED, STOP, Usage, listen_to_interrupts, print, tell, warn};
+use super::{Format, INTERRUPTED, STOP, Usage, listen_to_interrupts, print, tell, warn, writable};
 use crate::compare::files::{self, Comparison};
 use crate::compare::summary::Summary;
 use crate::compare::{Axis, Case, CaseRuns, Evidence, execute, plan, run_cases};
@@ -55,7 +55,7 @@ pub(super) struct Compare {
     /// `unfinished > 0`.
     #[arg(long, value_name = "RULE", requires = "baseline")]
     fail_on: Vec<String>,
-    /// How to print the result.
+    /// How to print the result; as JSON it is the report's `summary.json`.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -89,6 +89,8 @@ impl Compare {
             )
             .into());
         }
+        let dir = self.out.clone().unwrap_or_else(|| self.folder(&cases));
+        writable(&dir)?;
         listen_to_interrupts()?;
         let wall = ProcessWall::start();
         let Some(results) = self.simulate(&cases)? else {
@@ -98,7 +100,6 @@ impl Compare {
         let evidence = evidence(&results);
         let command = self.command(&cases);
         let comparison = Comparison { cases: &results, evidence: &evidence, command: &command };
-        let dir = self.out.clone().unwrap_or_else(|| self.folder(&cases));
         let written = self.in_pool(|| files::write(&dir, &comparison))??;
         match self.format {
             Format::Human => print(&overview::render(&comparison, wall.stop(), &dir, written.len()))?,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use owo_colors::OwoColorize as _;
 
-use super::run::Cost;
+use super::clock::Cost;
 use crate::report::format::{bytes, duration, grouped, percent};
 use crate::report::summary::{Summary, downloads};
 use crate::report::{ReportInput, hex};

@@ -13,7 +13,7 @@ use crate::compare::plan::overrides_of;
 use crate::report::bound;
 use crate::report::command::named;
 use crate::report::manifest::sha256;
-use crate::scenario::document::{self, Kind, Source};
+use crate::scenario::document::{self, Kind, Other, Source};
 use crate::scenario::path::FieldPath;
 use crate::scenario::problem::{Problem, ensure};
 use crate::scenario::read::{SCENARIO, from_tree};
@@ -23,6 +23,7 @@ use crate::scenario::{Scenario, ScenarioError, resolved_json};
 const SWEEP: Kind = Kind {
     name: "sweep",
     least: r#"{"scenario": "flash_crowd.json", "axes": [{"path": "slots", "values": [3, 4]}], "seeds": 10}"#,
+    other: Other { name: "scenario", key: "groups", hint: "sim run FILE; a sweep has it as its `scenario`" },
 };
 
 /// A plan that can be carried out.
