@@ -333,6 +333,8 @@ pub enum DisconnectReason {
     BothSeeds,
     /// The peer does not give us the metadata that we have nothing but the info-hash of.
     NoMetadata,
+    /// It was opened for one piece, which is given, or there is none to give.
+    Parted,
     /// A newcomer needs the place, or the same peer has come again on another connection.
     Replaced,
     /// We are going.

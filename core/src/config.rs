@@ -31,6 +31,18 @@ const LAN_RECONNECT_ALONE: Duration = Duration::from_secs(4);
 /// before it is shown out.
 const LAN_CONNECTIONS: u32 = 512;
 
+/// What a connection is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contact {
+    /// For as long as both are there: each gives to and takes from the other (BEP 3).
+    Lasting,
+    /// For one piece: whoever has called gives it, whichever the other one lacks and chooses, and then they part; at once when there is
+    /// none. Nobody is called but whom [`Command::AddPeers`](crate::boundary::Command::AddPeers) names, and nobody is
+    /// remembered. The contacts of the models of Hajek and Zhu (2010).
+    OnePiece,
+}
+
 /// Which piece to fetch next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -218,6 +230,8 @@ pub struct Config {
     pub requests: Requests,
     /// How peers learn what we have.
     pub inventory: Inventory,
+    /// What a connection is opened for.
+    pub contact: Contact,
     /// Do connections open with a handshake? S5's open with the inventory.
     pub handshake: bool,
     /// Are `interested` and `not interested` sent? Without them everyone counts as interested (S2–S5).

@@ -23,8 +23,8 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
-    Announcing, ChokeAlgorithm, Choking, Config, Encoding, Inventory, Limits, PieceSelection, Requests,
-    Timeouts,
+    Announcing, ChokeAlgorithm, Choking, Config, Contact, Encoding, Inventory, Limits, PieceSelection,
+    Requests, Timeouts,
 };
 
 /// A named set of choices.
@@ -142,6 +142,7 @@ const BITTORRENT: Config = Config {
         slack: Duration::from_millis(500),
     },
     inventory: Inventory::Have,
+    contact: Contact::Lasting,
     handshake: true,
     interest: true,
     fast_extension: true,

@@ -3,7 +3,7 @@
 //! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
 //! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close, `room` who gives way
 //! when there are too many, `messages` what peers say, `download` what is
-//! asked of whom, `late` what is done about late blocks, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces,
+//! asked of whom, `meeting` connections for a single piece, `late` what is done about late blocks, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces,
 //! `blame` who sent what was wrong, `disk` whether writing works, `extended` and `pex` what is said through the extension protocol,
 //! `upload` who may ask, `idlers` who does not use that, `queue` what for, `service` and `turns` who is sent blocks when,
 //! `suggest` and `super_seed` what a first seeder sends to whom, `timers`.
@@ -23,6 +23,7 @@ mod idlers;
 pub(crate) mod known;
 mod late;
 pub(crate) mod lifecycle;
+mod meeting;
 mod messages;
 pub(crate) mod pace;
 mod paced;

@@ -1,7 +1,7 @@
 //! How connections open and close: dialling, handshakes, doubles, goodbyes.
 
 use crate::boundary::{Address as _, DisconnectReason, Env, Event, Outbox, Output, Violation};
-use crate::config::{Inventory, Requests};
+use crate::config::{Contact, Inventory, Requests};
 use crate::id::{ConnId, PeerId};
 use crate::message::{Handshake, Message};
 use crate::time::{Instant, NANOS_PER_SEC};
@@ -259,6 +259,9 @@ impl<E: Env> Torrent<E> {
         let delay = self.config.timeouts.redial(alone);
         for key in [Some(peer.key), alias].into_iter().flatten() {
             self.known.closed(key, now, failed, delay);
+            if self.config.contact == Contact::OnePiece {
+                self.known.forget(key);
+            }
         }
         self.picker.remove_peer(&peer.pieces);
         self.choker.forget(conn);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use minibit_core::boundary::{DiskDone, DiskOp, Env, Event};
-use minibit_core::config::{ChokeAlgorithm, Requests};
+use minibit_core::config::{ChokeAlgorithm, Contact, Requests};
 use minibit_core::payload::Payload as _;
 use minibit_core::torrent::Torrent;
 use minibit_core::{Bitfield, BlockRef, BlockSpan, ConnId, Geometry, Input, Instant, Message, Output};
@@ -17,6 +17,8 @@ use minibit_core::{Bitfield, BlockRef, BlockSpan, ConnId, Geometry, Input, Insta
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "as in the protocol")]
 struct Line {
+    /// We have opened it.
+    dialled: bool,
     open: bool,
     fast: bool,
     has: Bitfield,
@@ -110,7 +112,8 @@ impl Witness {
         for output in outputs {
             let conn = match output {
                 Output::Connect { conn, .. } | Output::Accept { conn, .. } => {
-                    let line = Line::new(self.geometry.piece_count(), config.has_no_choking());
+                    let dialled = matches!(output, Output::Connect { .. });
+                    let line = Line::new(dialled, self.geometry.piece_count(), config.has_no_choking());
                     assert!(
                         self.lines.insert(*conn, line).is_none(),
                         "ids of connections are not used twice"
@@ -239,7 +242,8 @@ impl Witness {
             assert_eq!(view.peer_choking, line.peer_choking, "{view:?}");
             assert!(paced || view.outstanding as usize == line.asked.len(), "{view:?} and {:?}", line.asked);
             assert!(view.queued <= config.limits.queued_requests, "I8: {view:?}");
-            let useful = line.has.difference_count(torrent.have()) > 0;
+            let gives_only = line.dialled && config.contact == Contact::OnePiece;
+            let useful = line.has.difference_count(torrent.have()) > 0 && !gives_only;
             assert_eq!(view.am_interested, useful, "interest follows need: {view:?}");
             served += u32::from(!view.am_choking && view.peer_interested);
         }
@@ -267,8 +271,9 @@ impl Witness {
 }
 
 impl Line {
-    fn new(pieces: u32, no_choking: bool) -> Self {
+    fn new(dialled: bool, pieces: u32, no_choking: bool) -> Self {
         Self {
+            dialled,
             open: false,
             fast: false,
             has: Bitfield::none(pieces),
