@@ -141,6 +141,10 @@ pub enum Connections {
         /// So many pieces are fetched at a time.
         parallel: u32,
     },
+    /// One piece, given by whoever has called: the other one chooses it, and then they part; at once when there is none. Nobody is
+    /// called but whom [`Command::AddPeers`](crate::boundary::Command::AddPeers) names, and nobody is remembered. The
+    /// contacts of the models of Hajek and Zhu (2010).
+    Contacts,
 }
 
 /// What a tracker's list of peers says of their pieces, and what it is told of ours.

@@ -4,7 +4,8 @@
 //! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close, `room` who gives way
 //! when there are too many, `messages` what peers say, `download` what is
 //! asked of whom, `late` what is done about late blocks, `paced` the slow rhythm of S1 and S5, `errands` one
-//! connection for each piece (S3), `told` what the tracker says of pieces (S1, S3, S4), `partials` blocks of open pieces,
+//! connection for each piece (S3), `meeting` connections for a single piece,
+//! `told` what the tracker says of pieces (S1, S3, S4), `partials` blocks of open pieces,
 //! `blame` who sent what was wrong, `disk` whether writing works, `extended` and `pex` what is said through the extension protocol,
 //! `upload` who may ask, `idlers` who does not use that, `queue` what for, `service` and `turns` who is sent blocks when,
 //! `suggest` and `super_seed` what a first seeder sends to whom, `timers`.
@@ -25,6 +26,7 @@ mod idlers;
 pub(crate) mod known;
 mod late;
 pub(crate) mod lifecycle;
+mod meeting;
 mod messages;
 pub(crate) mod pace;
 mod paced;

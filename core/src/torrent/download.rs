@@ -13,6 +13,7 @@ use crate::message::Message;
 use crate::payload::Payload as _;
 use crate::time::Instant;
 use crate::torrent::Torrent;
+use crate::torrent::meeting::Meeting;
 use crate::torrent::partials::Arrival;
 use crate::torrent::peer::Outstanding;
 
@@ -20,7 +21,7 @@ impl<E: Env> Torrent<E> {
     /// Says whether the peer has anything that we want, when that has changed.
     pub(crate) fn update_interest(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.is_open()) else { return };
-        let interested = peer.useful > 0;
+        let interested = peer.useful > 0 && peer.meeting.is_none_or(Meeting::takes);
         if peer.am_interested == interested {
             return;
         }
@@ -110,6 +111,7 @@ impl<E: Env> Torrent<E> {
     pub(crate) fn ask(&mut self, now: Instant, conn: ConnId, block: BlockRef, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.outstanding.push_back(Outstanding { block, asked: now });
+        peer.meeting = peer.meeting.map(|meeting| meeting.begun(block.piece));
         peer.owing_since.get_or_insert(now);
         peer.last_sent = now;
         out.send(conn, Message::Request(self.geometry.span(block)));
@@ -148,6 +150,9 @@ impl<E: Env> Torrent<E> {
         if peer.peer_choking {
             let candidates = peer.allowed_to_us.iter().copied();
             return candidates.filter(|&p| peer.would_send(p)).find(|&p| self.picker.is_wanted(p));
+        }
+        if peer.meeting.is_some_and(Meeting::has_begun) {
+            return None;
         }
         let drawn = if peer.refused.is_empty() {
             self.picker.pick(&peer.pieces, &mut self.rng)?
@@ -306,6 +311,7 @@ impl<E: Env> Torrent<E> {
             out.push(Output::Disk(DiskOp::Fingerprint { piece }));
         }
         self.tell_about(now, piece, out);
+        self.end_meetings(now, out);
         if self.have.is_full() {
             self.on_complete(now, out);
         } else if let Some(announce) = &mut self.announce {

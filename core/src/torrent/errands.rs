@@ -72,7 +72,7 @@ impl<E: Env> Torrent<E> {
 
     /// Asks for what is missing of an errand's piece, or ends the connection: true when it is an errand, or somebody else's.
     pub(crate) fn go_on_with_errand(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> bool {
-        if self.config.connections == Connections::Lasting {
+        if !matches!(self.config.connections, Connections::PerPiece { .. }) {
             return false;
         }
         while let Some(peer) = self.conns.get(conn).filter(|peer| peer.is_open())
@@ -117,7 +117,7 @@ impl<E: Env> Torrent<E> {
             let whole = peer.begun.is_some_and(|begun| begun.left == 0);
             whole && peer.errand.is_none() && peer.queue.is_empty() && !peer.is_being_served()
         };
-        if self.config.connections != Connections::Lasting
+        if matches!(self.config.connections, Connections::PerPiece { .. })
             && self.conns.get(conn).filter(handed_over).is_some()
         {
             self.close(now, conn, Some(DisconnectReason::Done), out);

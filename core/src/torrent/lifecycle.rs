@@ -41,7 +41,7 @@ impl<E: Env> Torrent<E> {
             return;
         }
         match self.config.connections {
-            Connections::Lasting => self.dial_known(now, out),
+            Connections::Lasting | Connections::Contacts => self.dial_known(now, out),
             Connections::PerPiece { parallel } if self.running => self.run_errands(now, parallel, out),
             Connections::PerPiece { .. } => {}
         }
@@ -289,6 +289,9 @@ impl<E: Env> Torrent<E> {
         let delay = self.config.timeouts.redial(alone);
         for key in [Some(peer.key), alias].into_iter().flatten() {
             self.known.closed(key, now, failed, delay);
+            if self.config.connections == Connections::Contacts {
+                self.known.forget(key);
+            }
         }
         self.picker.remove_peer(&peer.pieces);
         self.choker.forget(conn);

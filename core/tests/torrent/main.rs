@@ -17,6 +17,7 @@ mod extended;
 mod handshake;
 mod idlers;
 mod inventory;
+mod meeting;
 mod metadata;
 mod paced;
 mod pex;

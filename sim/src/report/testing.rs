@@ -335,6 +335,7 @@ fn scenario(name: &str, len: u64, groups: &[(&str, u32)]) -> Scenario {
         pieces: InitialPieces::None,
         arrivals: Arrivals::Together(Duration::ZERO),
         departures: Departures::default(),
+        contacts_per_second: 0.0,
         config: config(),
         profile: "bittorrent".to_owned(),
         message_count: MessageCount::WholeRun,

@@ -151,6 +151,8 @@ pub enum TrackerSeed {
 pub enum Neighbours {
     /// Everyone knows everyone.
     Mesh,
+    /// Nobody knows anybody; peers call each other at random.
+    RandomContacts,
     /// Each peer knows so many others, drawn.
     Degree(u32),
     /// These pairs of names.
@@ -182,6 +184,11 @@ macro_rules! with_settings {
                 pub arrivals: Option<Arrivals>,
                 /// When the peers leave. Default: they stay.
                 pub leave: Option<Leave>,
+                /// With `"neighbours": "random_contacts"`: how often each peer calls one of all that are present, drawn uniformly, at
+                /// times that are a Poisson process. It gives the other one a piece that that one chooses, if it has any for it, and
+                /// hangs up. 0: never.
+                #[schemars(range(min = 0))]
+                pub contacts_per_second: Option<f64>,
                 /// Which messages count in `messages_sent`. Default: as the profile counts them, which is all but for `s5`.
                 pub count_messages: Option<CountMessages>,
             }

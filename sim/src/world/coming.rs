@@ -28,6 +28,8 @@ pub(super) enum Acquaintance {
     ByTracker,
     /// Everyone.
     Mesh,
+    /// Nobody.
+    None,
     /// The listed ones, per participant.
     Listed(Vec<Vec<u32>>),
 }
@@ -36,6 +38,7 @@ impl Acquaintance {
     pub(super) fn new(neighbours: Option<&Neighbours>, peers: usize, seed: &Seed) -> Self {
         match neighbours {
             None => Self::ByTracker,
+            Some(Neighbours::RandomContacts) => Self::None,
             Some(Neighbours::Mesh) => Self::Mesh,
             Some(Neighbours::Pairs(pairs)) => {
                 let mut lists = vec![Vec::new(); peers];
@@ -107,9 +110,10 @@ impl World<'_> {
         }
         self.plan_departure(peer);
         self.drive(peer, Input::Command(Command::Start));
+        self.begin_contacts(peer);
         let present = |other: u32| other != peer && self.participants[other as usize].is_here();
         let acquainted: Vec<SimAddr> = match &self.watch.acquaintance {
-            Acquaintance::ByTracker => Vec::new(),
+            Acquaintance::ByTracker | Acquaintance::None => Vec::new(),
             Acquaintance::Mesh => {
                 (0..).take(self.participants.len()).filter(|&other| present(other)).map(SimAddr).collect()
             }
@@ -178,6 +182,8 @@ impl World<'_> {
             Farewell::Crash => Presence::Crashed,
         };
         self.crashed[peer as usize] = farewell == Farewell::Crash;
+        self.contacts.left(peer);
+        let participant = &mut self.participants[peer as usize];
         participant.left = Some(self.now);
         if let Some(trace) = &mut self.trace {
             trace.leave(self.now, &participant.plan.name, farewell);

@@ -101,7 +101,7 @@ impl Witness {
             Input::Announced(result) => {
                 if let (Ok(response), true) = (&**result, self.asking) {
                     self.told = self.list(torrent, response);
-                    let lasting = torrent.config().connections == Connections::Lasting;
+                    let lasting = !matches!(torrent.config().connections, Connections::PerPiece { .. });
                     for line in self.lines.values_mut().filter(|line| line.open && lasting) {
                         line.adopt(&self.told);
                     }
@@ -273,7 +273,7 @@ impl Witness {
     fn compare<E: Env>(&mut self, now: Instant, torrent: &Torrent<E>) {
         let config = torrent.config();
         let paced = matches!(config.requests, Requests::Paced { .. });
-        let lasting = config.connections == Connections::Lasting;
+        let lasting = !matches!(config.connections, Connections::PerPiece { .. });
         let mut served = 0;
         let mut shown = 0;
         for view in torrent.connections() {
@@ -291,7 +291,8 @@ impl Witness {
             assert_eq!(view.peer_choking, line.peer_choking, "{view:?}");
             assert!(paced || view.outstanding as usize == line.asked.len(), "{view:?} and {:?}", line.asked);
             assert!(view.queued <= config.limits.queued_requests, "I8: {view:?}");
-            let useful = line.has.difference_count(torrent.have()) > 0;
+            let gives_only = line.dialled.is_some() && config.connections == Connections::Contacts;
+            let useful = line.has.difference_count(torrent.have()) > 0 && !gives_only;
             assert_eq!(view.am_interested, useful, "interest follows need: {view:?}");
             served += u32::from(!view.am_choking && view.peer_interested);
         }
