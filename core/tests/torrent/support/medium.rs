@@ -8,11 +8,12 @@ use bytes::{Bytes, BytesMut};
 use minibit_core::boundary::{Env, Net, SimAddr, Simulated};
 use minibit_core::config::{Config, Encoding};
 use minibit_core::payload::Virtual;
+use minibit_core::tracker::Compact;
 use minibit_core::wire::{Decoder, Limits, encode};
 use minibit_core::{BlockSpan, Geometry, Message, Rng};
 
 /// An environment that the harness can play.
-pub(crate) trait Medium: Env<Data: PartialEq> {
+pub(crate) trait Medium: Env<Addr: Compact, Data: PartialEq> {
     /// What travels.
     type Parcel: Clone + Debug;
     /// The receiving end of one direction of a connection.
