@@ -203,17 +203,12 @@ const BITTORRENT: Config = Config {
     }),
 };
 
-/// What the five systems have in common: they know neither BEP 6 nor an endgame, and frame JSON.
-const MINIBIT: Config = Config {
-    fast_extension: false,
-    allowed_fast: 0,
-    suggest: false,
-    endgame: false,
-    encoding: Encoding::Json,
-    ..BITTORRENT
-};
+/// What the five systems have in common: they know neither BEP 6 nor an endgame.
+const MINIBIT: Config =
+    Config { fast_extension: false, allowed_fast: 0, suggest: false, endgame: false, ..BITTORRENT };
 
 const S1: Config = Config {
+    encoding: Encoding::S1,
     // Every 10 s: shuffle the interested peers, 4 regular and 1 optimistic, and tell only the differences.
     choking: Choking {
         algorithm: ChokeAlgorithm::RandomSlots,
@@ -235,6 +230,7 @@ const S1: Config = Config {
 };
 
 const S2: Config = Config {
+    encoding: Encoding::S2,
     // Serves only peers that contribute, plus one random optimistic unchoke. How many contributors is not said: BEP 3's four.
     choking: Choking { algorithm: ChokeAlgorithm::Contribution, ..BITTORRENT.choking },
     // One block request at a time, answered by the block.
@@ -296,6 +292,7 @@ const S4: Config = Config {
 };
 
 const S5: Config = Config {
+    encoding: Encoding::S5,
     // The least frequent missing block, at random among equals, from a holder drawn at random, the tracker included.
     pieces: PieceSelection::RarestFirst,
     // Its "top 4 by rarity" never kept anybody from being served: BLOCO answers at once.
@@ -377,9 +374,10 @@ mod tests {
                 assert!(timeouts.reconnect >= Duration::from_mins(1));
                 assert!(config.announcing.is_none_or(|announcing| announcing.numwant <= 200));
                 assert!(
-                    config.encoding == Encoding::Json || config.handshake,
+                    config.encoding != Encoding::Bep3 || config.handshake,
                     "BEP 3 opens with a handshake"
                 );
+                assert_eq!(config.unspoken(), None, "{}", profile.name());
             }
             if let Some(seed) = profile.tracker_seed_config() {
                 let silent = profile.config().has_no_choking();

@@ -65,7 +65,7 @@ impl World<'_> {
         let participant = &self.participants[peer as usize];
         let bytes = match participant.plan.config.encoding {
             Encoding::Bep3 => REQUEST,
-            Encoding::Json => JSON_REQUEST,
+            _ => JSON_REQUEST,
         };
         let flow = if let Some(flow) = participant.to_tracker {
             flow
@@ -99,7 +99,7 @@ impl World<'_> {
         let peers = response.peers.len() as u64;
         let bytes = match self.participants[peer as usize].plan.config.encoding {
             Encoding::Bep3 => ANSWER + ANSWER_PEER * peers,
-            Encoding::Json => JSON_ANSWER + JSON_PEER * peers,
+            _ => JSON_ANSWER + JSON_PEER * peers,
         };
         match seed {
             Some(seed) => self.count_sent(seed, ANNOUNCE_RESPONSE, bytes),
