@@ -117,6 +117,11 @@ pub enum Requests {
 pub enum Inventory {
     /// The bitfield once, then `have` for each piece, to those who lack it.
     Have,
+    /// The same, but each piece is told to everyone, whether or not it has the piece (S1 `have`, S2 `announce_block`).
+    HaveToAll,
+    /// Nothing is said on connections: the tracker tells, as far as [`Announcing::lists`] says (S3, S4). Who has everything
+    /// opens no connections, and asking for what is not here ends one.
+    Tracker,
     /// The whole bitfield again and again, on our own clock (S2, S5).
     Broadcast {
         /// Time between broadcasts.
@@ -124,6 +129,43 @@ pub enum Inventory {
         /// Also once, when a connection opens.
         on_connect: bool,
     },
+}
+
+/// What a connection is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Connections {
+    /// As many pieces as there are to be had, for as long as both ends like (BEP 3).
+    Lasting,
+    /// One piece, and then it is closed (S3). Needs [`Lists::Inventories`] or [`Lists::Holders`]: whom to open one to is known
+    /// from the tracker's list alone. [`Requests`] says how much of the piece is asked for at a time.
+    PerPiece {
+        /// So many pieces are fetched at a time.
+        parallel: u32,
+    },
+}
+
+/// What a tracker's list of peers says of their pieces, and what it is told of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lists {
+    /// Nothing: addresses (BEP 3).
+    #[default]
+    Addresses,
+    /// Which pieces each has; ours are told with every announce (S1, S3).
+    Inventories,
+    /// The list has those alone who have everything; that we do is told once it is so (S4).
+    Holders,
+}
+
+/// Which of the announces that are no events ask for peers. The others only say that we are here, and what we have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asks {
+    /// All of them, but for a new piece's.
+    Always,
+    /// Those alone that are made for want of peers, see [`Announcing::low_peers`] (S4: heartbeats ask for nothing).
+    InNeed,
 }
 
 /// How messages are written on the wire. The bytes of each are in [`wire`](crate::wire).
@@ -211,10 +253,14 @@ pub struct Announcing {
     pub numwant: u32,
     /// Ask again after so long, whatever the tracker says (S3: 30 s). `None`: the tracker's own interval.
     pub interval: Option<Duration>,
-    /// Announce each completed piece at once (S1, S3: `UPDATE`).
+    /// Announce each completed piece at once (S1, S3: `UPDATE`). Such an announce tells, and asks for nobody.
     pub on_piece: bool,
     /// With fewer connections than this, ask again as soon as the tracker's minimum interval allows.
     pub low_peers: u32,
+    /// What the tracker's list says of pieces.
+    pub lists: Lists,
+    /// Which announces ask for peers.
+    pub asks: Asks,
 }
 
 /// One participant's choices.
@@ -230,6 +276,8 @@ pub struct Config {
     pub requests: Requests,
     /// How peers learn what we have.
     pub inventory: Inventory,
+    /// What a connection is opened for.
+    pub connections: Connections,
     /// Do connections open with a handshake? S5's open with the inventory.
     pub handshake: bool,
     /// Are `interested` and `not interested` sent? Without them everyone counts as interested (S2–S5).
@@ -297,8 +345,8 @@ impl Config {
     pub fn unspoken(&self) -> Option<MessageKind> {
         let called_for = [
             (MessageKind::Handshake, self.handshake),
-            (MessageKind::Bitfield, true),
-            (MessageKind::Have, self.inventory == Inventory::Have),
+            (MessageKind::Bitfield, self.inventory != Inventory::Tracker),
+            (MessageKind::Have, matches!(self.inventory, Inventory::Have | Inventory::HaveToAll)),
             (MessageKind::Interested, self.interest),
             (MessageKind::Unchoke, !self.has_no_choking()),
             (MessageKind::Request, true),
@@ -306,6 +354,11 @@ impl Config {
         ];
         let unspoken = |&(kind, called_for): &(MessageKind, bool)| called_for && !self.encoding.speaks(kind);
         called_for.iter().find(|it| unspoken(it)).map(|&(kind, _)| kind)
+    }
+
+    /// Is nothing said of pieces on connections?
+    pub(crate) fn told_by_tracker_alone(&self) -> bool {
+        self.inventory == Inventory::Tracker
     }
 
     /// Connections begin unchoked in both directions and no choke message exists (S3–S5).

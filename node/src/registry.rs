@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use minibit_core::announce::{AnnounceEvent, AnnounceRequest};
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use minibit_core::catalogue::{Catalogue, CatalogueConfig, CatalogueError, Description};
 use minibit_core::metainfo::Metainfo;
 use minibit_core::tracker::directory::{Directory, Ends};
@@ -122,7 +122,7 @@ fn our_own(port: u16) -> SocketAddr {
 
 fn request(left: u64, stopped: bool) -> AnnounceRequest {
     let event = if stopped { AnnounceEvent::Stopped } else { AnnounceEvent::None };
-    AnnounceRequest { event, uploaded: 0, downloaded: 0, left, numwant: 0 }
+    AnnounceRequest::plain(event, Totals { left, ..Totals::default() }, 0)
 }
 
 /// The registry. A panic of another task has left it whole: it is changed by the core alone, between two awaits.

@@ -7,7 +7,7 @@
 //! `copies` how pieces spread, `trace` the log of events.
 //!
 //! What is assumed: disks are as fast as needed and hashing takes no time; connection set-up costs one round trip and two
-//! 40-byte segments; a closed connection drops what was still on its way and the other end hears of it one delay later;
+//! 40-byte segments; a closed connection drops what was still on its way, unless the end that closes it is done, and the other end hears of it one delay later;
 //! announces are single datagrams with BEP 15's sizes (or the JSON text's), without its exchange of connection ids.
 
 mod act;
@@ -69,6 +69,8 @@ enum Packet {
     Syn,
     /// Accepts it.
     SynAck,
+    /// Closes it, after what was sent before.
+    Fin,
     /// A message of the peer protocol.
     Message(Message<Virtual>),
     /// A peer asks the tracker.

@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-use crate::boundary::{DiskOp, Env, Event, Outbox, Output, Violation};
-use crate::config::Requests;
+use crate::boundary::{DisconnectReason, DiskOp, Env, Event, Outbox, Output, Violation};
+use crate::config::{Inventory, Requests};
 use crate::id::{BlockRef, BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
 use crate::payload::Payload as _;
@@ -86,7 +86,7 @@ impl<E: Env> Torrent<E> {
 
     /// Asks for blocks until the connection's pipeline is full or it has nothing for us.
     pub(crate) fn fill(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
-        if matches!(self.config.requests, Requests::Paced { .. }) {
+        if matches!(self.config.requests, Requests::Paced { .. }) || self.go_on_with_errand(now, conn, out) {
             return;
         }
         while self.disk_takes_more() {
@@ -314,20 +314,24 @@ impl<E: Env> Torrent<E> {
         }
     }
 
-    /// `have` to those who lack the piece, and no more interest in those who had nothing else.
+    /// `have` to those who lack the piece, or to everyone, and no more interest in those who had nothing else.
     fn tell_about(&mut self, now: Instant, piece: PieceIndex, out: &mut Outbox<E>) {
-        let announces = self.config.inventory == crate::config::Inventory::Have && self.super_seed.is_none();
+        let to_all = self.config.inventory == Inventory::HaveToAll;
+        let announces = (to_all || self.config.inventory == Inventory::Have) && self.super_seed.is_none();
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
             if !peer.is_open() {
                 continue;
             }
-            if peer.pieces.contains(piece) {
+            let has_it = peer.pieces.contains(piece);
+            if has_it {
                 peer.useful -= 1;
                 if peer.useful == 0 {
                     self.update_interest(now, conn, out);
                 }
-            } else if announces {
+            }
+            let Some(peer) = self.conns.get_mut(conn) else { continue };
+            if announces && (to_all || !has_it) {
                 peer.last_sent = now;
                 out.send(conn, Message::Have { index: piece.get() });
             }
@@ -344,8 +348,17 @@ impl<E: Env> Torrent<E> {
         for slot in 0..self.conns.slot_count() {
             if let Some((conn, _)) = self.conns.at(slot) {
                 self.part_if_both_seed(now, conn, out);
+                self.part_from_source(now, conn, out);
                 self.say_extensions(now, conn, out);
             }
+        }
+    }
+
+    /// Everything is here: whom we have called for it has no more to give, and cannot be told what we have.
+    fn part_from_source(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let called = self.conns.get(conn).is_some_and(|peer| peer.dialled);
+        if called && self.config.told_by_tracker_alone() {
+            self.close(now, conn, Some(DisconnectReason::Done), out);
         }
     }
 

@@ -35,6 +35,8 @@ struct Known<A> {
     /// Can this address be dialled, or has it only come to us?
     dialable: bool,
     failures: u32,
+    /// A connection to it has been open since it last failed.
+    answered: bool,
     /// Position in `idle`, when there.
     idle_at: u32,
 }
@@ -106,7 +108,8 @@ impl<A: Copy + Ord> KnownPeers<A> {
     fn add(&mut self, addr: A, source: Source) -> Option<u32> {
         let dialable = source == Source::Rumour;
         let state = State::Idle { not_before: Instant::ZERO };
-        let mut known = Known { addr, generation: 0, state, dialable, failures: 0, idle_at: NOT_IDLE };
+        let mut known =
+            Known { addr, generation: 0, state, dialable, failures: 0, answered: false, idle_at: NOT_IDLE };
         let at = if let Some(at) = u32::try_from(self.peers.len()).ok().filter(|&at| at < self.limit) {
             self.peers.push(known);
             at
@@ -186,6 +189,23 @@ impl<A: Copy + Ord> KnownPeers<A> {
         Some((self.key(at), self.peers[at as usize].addr))
     }
 
+    /// May it be gone to now for a piece, as often as there are pieces? Not while it is left alone after a failure.
+    pub(crate) fn may_go_to(&self, addr: A, now: Instant) -> bool {
+        let known = self.by_addr.get(&addr).map(|&at| &self.peers[at as usize]);
+        known.is_none_or(|known| match known.state {
+            State::Idle { not_before } => known.failures == 0 || not_before <= now,
+            State::Busy(_) => known.failures == 0,
+            State::Banned => false,
+            State::Seed => true,
+        })
+    }
+
+    /// Has a connection to it been open, and none failed since?
+    pub(crate) fn has_answered(&self, addr: A) -> bool {
+        let known = self.by_addr.get(&addr).map(|&at| &self.peers[at as usize]);
+        known.is_some_and(|known| known.answered)
+    }
+
     /// Somebody comes from this address; `None` when it is banned or there is no room to remember it.
     pub(crate) fn incoming(&mut self, addr: A) -> Option<PeerKey> {
         let at = match self.by_addr.get(&addr) {
@@ -228,6 +248,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
     pub(crate) fn opened(&mut self, key: PeerKey) {
         if let Some(peer) = self.get_mut(key) {
             peer.failures = 0;
+            peer.answered = true;
         }
     }
 
@@ -236,6 +257,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
         let Some(peer) = self.get_mut(key) else { return };
         if failed {
             peer.failures += 1;
+            peer.answered = false;
         }
         match peer.state {
             State::Busy(connections) if connections > 1 => peer.state = State::Busy(connections - 1),

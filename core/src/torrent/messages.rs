@@ -86,7 +86,7 @@ impl<E: Env> Torrent<E> {
     }
 
     /// A whole inventory: at the beginning, instead of many `have` (aria2), or as a broadcast (S2, S5).
-    fn on_inventory(&mut self, now: Instant, conn: ConnId, pieces: Bitfield, out: &mut Outbox<E>) {
+    pub(crate) fn on_inventory(&mut self, now: Instant, conn: ConnId, pieces: Bitfield, out: &mut Outbox<E>) {
         if pieces.len() != self.geometry.piece_count() {
             self.violation(now, conn, Violation::Bitfield, out);
             return;
@@ -115,7 +115,7 @@ impl<E: Env> Torrent<E> {
         };
         if self.conns.get(conn).is_some_and(wants_nothing)
             && self.have.is_full()
-            && self.config.inventory == Inventory::Have
+            && matches!(self.config.inventory, Inventory::Have | Inventory::HaveToAll)
         {
             self.close(now, conn, Some(DisconnectReason::BothSeeds), out);
         }

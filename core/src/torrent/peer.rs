@@ -69,6 +69,10 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) stage: Stage,
     /// We opened the connection.
     pub(crate) dialled: bool,
+    /// The piece for which we have opened the connection, until it is here: [`Connections::PerPiece`](crate::config::Connections).
+    pub(crate) errand: Option<PieceIndex>,
+    /// Where it can be dialled, when that is known from another connection.
+    pub(crate) listed_as: Option<E::Addr>,
     /// Both sides speak the fast extension.
     pub(crate) fast: bool,
     pub(crate) peer_id: Option<PeerId>,
@@ -159,6 +163,8 @@ impl<E: Env> Peer<E> {
             key,
             stage: if dialled { Stage::Dialling } else { Stage::Handshaking },
             dialled,
+            errand: None,
+            listed_as: None,
             fast: false,
             peer_id: None,
             extended: None,
@@ -217,7 +223,8 @@ impl<E: Env> Peer<E> {
 
     /// Where it can be dialled, as far as we know.
     pub(crate) fn listens(&self) -> Option<E::Addr> {
-        if self.dialled { Some(self.addr) } else { self.extended.as_ref()?.listens }
+        let said = || self.extended.as_ref()?.listens;
+        if self.dialled { Some(self.addr) } else { said().or(self.listed_as) }
     }
 
     /// Can anything be asked of it now?

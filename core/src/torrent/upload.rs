@@ -2,7 +2,7 @@
 //!
 //! Who sends when is the business of `service` and `turns`.
 
-use crate::boundary::{Env, Outbox, Violation};
+use crate::boundary::{DisconnectReason, Env, Outbox, Violation};
 use crate::choker::Candidate;
 use crate::geometry::BLOCK_LEN;
 use crate::id::{BlockSpan, ConnId, PieceIndex};
@@ -186,6 +186,8 @@ impl<E: Env> Torrent<E> {
                 self.nuisance(now, conn, out);
             } else if full {
                 self.violation(now, conn, Violation::TooManyRequests, out);
+            } else if self.config.told_by_tracker_alone() {
+                self.close(now, conn, Some(DisconnectReason::NotHere), out);
             }
             return;
         }

@@ -75,7 +75,7 @@ fn trackers(urls: &[&[&str]]) -> Trackers {
 }
 
 fn request(event: AnnounceEvent) -> AnnounceRequest {
-    AnnounceRequest { event, uploaded: 1, downloaded: 2, left: 3, numwant: 50 }
+    AnnounceRequest::plain(event, Totals { uploaded: 1, downloaded: 2, left: 3 }, 50)
 }
 
 /// What comes of an announce to one tracker.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use minibit_core::Instant;
 use minibit_core::config::{
-    ChokeAlgorithm, Choking, Config, Encoding, Inventory, Limits, PieceSelection, Requests, Timeouts,
+    ChokeAlgorithm, Choking, Config, Connections, Encoding, Inventory, Limits, PieceSelection, Requests,
+    Timeouts,
 };
 
 use super::{ReportError, ReportInput};
@@ -381,6 +382,7 @@ fn config() -> Config {
         },
         requests: Requests::Fixed(5),
         inventory: Inventory::Have,
+        connections: Connections::Lasting,
         handshake: true,
         interest: true,
         fast_extension: false,

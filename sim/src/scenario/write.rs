@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use minibit_core::Profile;
-use minibit_core::config::{Config, Inventory as Kinds, Requests as Asking};
+use minibit_core::config::{Config, Connections as Purpose, Inventory as Kinds, Requests as Asking};
 use serde_json::Value;
 
 use super::choices::{
     AnnounceInterval, Announcing, AnnouncingNumbers, Broadcast, BroadcastNumbers, Choices, Choking,
-    ChokingNumbers, Inventory, Limits, Paced, PacedNumbers, Requests, RequestsForm, Timeouts,
+    ChokingNumbers, Connections, Inventory, Limits, Paced, PacedNumbers, Requests, RequestsForm, Timeouts,
 };
 use super::file::{
     Arrivals as WrittenArrivals, ArrivalsForm, Content, CountMessages, Drawn, File, Group as WrittenGroup,
@@ -260,6 +260,7 @@ fn choices(config: &Config, profile: Profile) -> Choices {
         choking,
         requests,
         inventory,
+        connections,
         handshake,
         interest,
         fast_extension,
@@ -301,10 +302,16 @@ fn choices(config: &Config, profile: Profile) -> Choices {
         })),
         inventory: Some(match inventory {
             Kinds::Have => Inventory::Have,
+            Kinds::HaveToAll => Inventory::HaveToAll,
+            Kinds::Tracker => Inventory::Tracker,
             Kinds::Broadcast { interval, on_connect } => Inventory::Broadcast(Broadcast(BroadcastNumbers {
                 interval: interval.into(),
                 on_connect: Some(on_connect),
             })),
+        }),
+        connections: Some(match connections {
+            Purpose::Lasting => Connections::Lasting,
+            Purpose::PerPiece { parallel } => Connections::PerPiece(parallel),
         }),
         handshake: Some(handshake),
         interest: Some(interest),
@@ -342,6 +349,8 @@ fn choices(config: &Config, profile: Profile) -> Choices {
                 ),
                 on_piece: Some(announcing.on_piece),
                 low_peers: Some(announcing.low_peers),
+                lists: Some(announcing.lists),
+                asks: Some(announcing.asks),
             })
         })),
     }

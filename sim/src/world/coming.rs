@@ -1,6 +1,6 @@
 //! Joining and leaving.
 
-use minibit_core::announce::{AnnounceEvent, AnnounceRequest};
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use minibit_core::boundary::{Command, SimAddr};
 use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Torrent};
@@ -102,13 +102,7 @@ impl World<'_> {
             trace.join(self.now, &participant.plan.name, participant.have().count());
         }
         if participant.plan.group.is_none() {
-            let here = AnnounceRequest {
-                event: AnnounceEvent::Started,
-                uploaded: 0,
-                downloaded: 0,
-                left: 0,
-                numwant: 0,
-            };
+            let here = AnnounceRequest::plain(AnnounceEvent::Started, Totals::default(), 0);
             self.register(peer, &here);
         }
         self.plan_departure(peer);

@@ -1,10 +1,10 @@
 //! The tracker's host: the core's `Tracker` behind a link like any other.
 
-use minibit_core::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse};
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse, Totals};
 use minibit_core::boundary::SimAddr;
 use minibit_core::config::Encoding;
 use minibit_core::tracker::{Announcer, Tracker, TrackerConfig};
-use minibit_core::{Instant, PeerId, Seed};
+use minibit_core::{Bitfield, Instant, PeerId, Seed};
 
 use crate::network::{FlowId, HostId, Network};
 use crate::results::{ANNOUNCE, ANNOUNCE_RESPONSE};
@@ -51,6 +51,14 @@ impl TrackerHost {
     }
 }
 
+/// Bytes of an inventory in a message of the tracker's: as bits, or as numbers with commas between.
+fn listed(encoding: Encoding, pieces: &Bitfield) -> u64 {
+    match encoding {
+        Encoding::Bep3 => u64::from(pieces.len().div_ceil(8)),
+        _ => pieces.iter().map(|piece| u64::from(piece.get().checked_ilog10().unwrap_or(0)) + 2).sum(),
+    }
+}
+
 /// A participant's name for itself: its number, in the manner of Azureus.
 pub(super) fn peer_id(peer: u32) -> PeerId {
     let mut id = *b"-MB0001-000000000000";
@@ -63,10 +71,13 @@ impl World<'_> {
     pub(super) fn announce(&mut self, peer: u32, request: Box<AnnounceRequest>) {
         let Some(tracker) = &self.tracker else { return };
         let participant = &self.participants[peer as usize];
-        let bytes = match participant.plan.config.encoding {
-            Encoding::Bep3 => REQUEST,
-            _ => JSON_REQUEST,
-        };
+        let encoding = participant.plan.config.encoding;
+        let told = request.have.as_deref().map_or(0, |pieces| listed(encoding, pieces));
+        let bytes = told
+            + match encoding {
+                Encoding::Bep3 => REQUEST,
+                _ => JSON_REQUEST,
+            };
         let flow = if let Some(flow) = participant.to_tracker {
             flow
         } else {
@@ -82,7 +93,12 @@ impl World<'_> {
         }
         self.count_sent(peer, ANNOUNCE, bytes);
         self.digest.add(self.now, u64::from(peer) << 40 | (ANNOUNCE as u64) << 32 | bytes);
-        self.transmit(flow, Packet::Announce(request), u32::try_from(bytes).expect("a constant"), 0);
+        self.transmit(
+            flow,
+            Packet::Announce(request),
+            u32::try_from(bytes).expect("inventories are bounded"),
+            0,
+        );
     }
 
     /// An announce has arrived at the tracker.
@@ -97,10 +113,13 @@ impl World<'_> {
             return;
         }
         let peers = response.peers.len() as u64;
-        let bytes = match self.participants[peer as usize].plan.config.encoding {
-            Encoding::Bep3 => ANSWER + ANSWER_PEER * peers,
-            _ => JSON_ANSWER + JSON_PEER * peers,
-        };
+        let encoding = self.participants[peer as usize].plan.config.encoding;
+        let told: u64 = response.inventories.iter().map(|(_, pieces)| listed(encoding, pieces)).sum();
+        let bytes = told
+            + match encoding {
+                Encoding::Bep3 => ANSWER + ANSWER_PEER * peers,
+                _ => JSON_ANSWER + JSON_PEER * peers,
+            };
         match seed {
             Some(seed) => self.count_sent(seed, ANNOUNCE_RESPONSE, bytes),
             None => self.timeline.messages += 1,
@@ -133,13 +152,7 @@ impl World<'_> {
     pub(super) fn on_tracker_sweep(&mut self) {
         // The seeding tracker never falls silent to itself.
         if let Some(seed) = self.tracker_seed() {
-            let still_here = AnnounceRequest {
-                event: AnnounceEvent::None,
-                uploaded: 0,
-                downloaded: 0,
-                left: 0,
-                numwant: 0,
-            };
+            let still_here = AnnounceRequest::plain(AnnounceEvent::None, Totals::default(), 0);
             self.register(seed, &still_here);
         }
         if let Some(host) = &mut self.tracker {
