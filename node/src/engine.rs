@@ -26,11 +26,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use minibit_core::boundary::DiskDone;
+use minibit_core::config::Encoding;
 use minibit_core::metadata::MetadataFetch;
 use minibit_core::metainfo::Metainfo;
 use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Particulars};
 use minibit_core::trace::Origin;
+use minibit_core::wire::Names;
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -45,7 +47,7 @@ use self::swarm::{Parts, Swarm};
 use crate::announce::{Me, Trackers};
 use crate::clock::Clock;
 use crate::limits::{EVENTS, EVENTS_AT_ONCE};
-use crate::listener::incoming_limit;
+use crate::listener::{Named, incoming_limit};
 use crate::storage::Storage;
 
 pub(crate) use self::handle::Handle;
@@ -236,11 +238,13 @@ impl Engine {
     }
 
     fn swarm_of(&mut self, arrival: &Arrival) -> Option<&mut Swarm> {
-        let wanted = |swarm: &&mut Swarm| match arrival.info_hash {
-            Some(info_hash) => swarm.info_hash() == info_hash,
-            None => swarm.is_nameless(),
-        };
-        self.swarms.iter_mut().filter(|swarm| !swarm.is_over()).find(wanted)
+        let encoding = arrival.opened.encoding;
+        let mut wanted = self.swarms.iter_mut().filter(|swarm| {
+            !swarm.is_over() && swarm.understands(encoding) && swarm.is_called(&arrival.named)
+        });
+        let first = wanted.next()?;
+        // Who names none means the only one.
+        if arrival.named == Named::Unnamed && wanted.next().is_some() { None } else { Some(first) }
     }
 
     fn on_order(&mut self, now: Instant, order: Order) {
@@ -260,6 +264,13 @@ impl Engine {
                 if let Some(swarm) = self.swarms.iter_mut().find(wanted) {
                     swarm.input(now, Input::Command(Command::AddPeers(peers)));
                 }
+            }
+            Order::LengthOf(file, answer) => {
+                let mut named = self.swarms.iter().filter(|swarm| {
+                    swarm.understands(Encoding::S4) && swarm.is_called(&Named::File(file.clone()))
+                });
+                // Who asked may have gone meanwhile.
+                let _ = answer.send(named.next().and_then(Swarm::length));
             }
             Order::Stop => self.stopping = true,
         }
@@ -283,13 +294,20 @@ impl Engine {
             client: CLIENT.into(),
         };
         let geometry = metainfo.geometry();
+        let names = Names {
+            info_hash,
+            peer_id: self.peer_id,
+            port: self.options.port,
+            file: metainfo.name().to_owned().into(),
+            geometry: Some(geometry),
+        };
         let origin = Origin { config, geometry, identity, particulars, have, start: now, seed };
         let recording = self.options.trace.take().map(|path| Recording::begin(&path, &origin)).transpose()?;
         let torrent = origin.torrent();
         let (done_in, done) = mpsc::unbounded_channel();
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
-            info_hash,
+            names,
             name: metainfo.name().to_owned(),
             config,
             machine: Machine::Torrent(Box::new(torrent)),
@@ -323,9 +341,10 @@ impl Engine {
         let particulars =
             Particulars { port: Some(self.options.port), client: CLIENT.into(), ..Particulars::default() };
         let seed = Seed::from_bytes(random()?);
+        let names = Names { info_hash, peer_id: self.peer_id, port: self.options.port, ..Names::USUAL };
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
-            info_hash,
+            names,
             name,
             config,
             machine: Machine::Fetch(Box::new(MetadataFetch::new(config, identity, particulars, seed))),

@@ -23,6 +23,8 @@ pub(crate) const WRITE_SLICES: usize = 64;
 pub(crate) const EVENTS: usize = 16;
 /// What was said before a connection is closed has so long to leave.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
+/// … and a piece that somebody has come for so long: one of 4 MiB takes half of it at 1 Mbit/s.
+pub(crate) const LAST_PIECE: Duration = Duration::from_mins(1);
 /// An address that has not answered a dial by then does not answer.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The kernel's buffers of one connection, each way: two send credits of the LAN profile, so that the wire never runs dry

@@ -30,14 +30,29 @@ use crate::limits::{
 /// The ports of old (BEP 3), first to last.
 const PORTS: std::ops::RangeInclusive<u16> = 6881..=6889;
 /// What the first bytes of a connection say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// The peer protocol. The swarm is not named where connections open without a handshake.
-    Peer { encoding: Encoding, info_hash: Option<InfoHash> },
+    /// The peer protocol.
+    Peer { encoding: Encoding, named: Named },
     /// A JSON command, to a tracker or for a name.
     Command,
+    /// What one of the systems asks its tracker.
+    Service(Encoding),
+    /// How long a file is (S4); after that, pieces of it.
+    Size,
     /// An HTTP request.
     Http,
+}
+
+/// The swarm that the first bytes name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// By its info-hash.
+    InfoHash(InfoHash),
+    /// By the file's name.
+    File(String),
+    /// Not at all: it is up to us.
+    Unnamed,
 }
 
 /// A connection whose first bytes have come. Its place among all incoming connections is free again when `place` is

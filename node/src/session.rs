@@ -22,6 +22,7 @@ use crate::listener::{Listener, Opening, Visitor};
 use crate::names::{self, Publisher, Standing};
 use crate::registry::{Registry, Shared, lock};
 use crate::show;
+use crate::sizes::serve_sizes;
 use crate::tracker::{Server, serve_http};
 
 const NO_RANDOMNESS: &str = "the system gives no random numbers";
@@ -219,11 +220,15 @@ struct Door {
 
 impl Door {
     fn open(&self, visitor: Visitor) {
-        match visitor.opening {
+        match &visitor.opening {
             Opening::Peer { .. } => {
                 let engine = self.engine.clone();
                 tokio::spawn(async move { engine.arrived(visitor).await });
             }
+            Opening::Size => {
+                tokio::spawn(serve_sizes(visitor, self.engine.clone()));
+            }
+            Opening::Service(_) => {}
             Opening::Command => {
                 let registry = Arc::clone(&self.registry);
                 tokio::spawn(async move {

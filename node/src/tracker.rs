@@ -113,7 +113,7 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
 async fn give(options: &cli::Tracker, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
     let config = options.choices.tracker_seed_config();
     for path in &options.seed {
-        let Prepared { metainfo, content, mode } = seed::prepare(path, None).await?;
+        let Prepared { metainfo, content, mode } = seed::prepare(path, None, &config).await?;
         let opened = get::open(Arc::clone(&metainfo), content, mode, options.quiet).await?;
         let torrent = NewTorrent {
             metainfo: Arc::clone(&metainfo),

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use minibit_core::announce::{AnnounceError, AnnounceResponse};
-use minibit_core::{ConnId, InfoHash, Message};
+use minibit_core::{ConnId, Message};
 use tokio::net::TcpStream;
 
 use super::link;
+use crate::listener::Named;
 use crate::storage::StorageError;
 
 /// The number of a swarm within the engine, never used again.
@@ -38,6 +39,6 @@ pub(crate) enum Event {
 pub(crate) struct Arrival {
     pub(crate) opened: link::Opened,
     pub(crate) addr: SocketAddr,
-    /// The swarm that its first message names; `None` when connections open without a handshake.
-    pub(crate) info_hash: Option<InfoHash>,
+    /// The swarm that its first message names.
+    pub(crate) named: Named,
 }

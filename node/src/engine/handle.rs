@@ -20,6 +20,7 @@ pub(super) enum Order {
     Add(Box<NewTorrent>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     Describe(Box<Unknown>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     AddPeers(InfoHash, Vec<SocketAddr>),
+    LengthOf(String, oneshot::Sender<Option<u64>>),
     Stop,
 }
 
@@ -72,6 +73,13 @@ impl Handle {
         let _ = self.orders.send(Order::AddPeers(info_hash, peers)).await;
     }
 
+    /// The length of a file that is given under this name to clients of S4, in bytes.
+    pub(crate) async fn length_of(&self, file: String) -> Option<u64> {
+        let (answer, length) = oneshot::channel();
+        let _ = self.orders.send(Order::LengthOf(file, answer)).await;
+        length.await.ok()?
+    }
+
     /// Says good-bye to everyone; [`Engine::run`](super::Engine::run) returns soon after.
     pub(crate) async fn stop(&self) {
         let _ = self.orders.send(Order::Stop).await;
@@ -81,11 +89,11 @@ impl Handle {
     /// for.
     pub(crate) async fn arrived(&self, visitor: Visitor) {
         let Visitor { stream, prefix, addr, opening, place } = visitor;
-        if let Opening::Peer { encoding, info_hash } = opening {
+        if let Opening::Peer { encoding, named } = opening {
             tune(&stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
             // Closed with the rest when the engine has ended.
-            let _ = self.events.send(Event::Arrived(Arrival { opened, addr, info_hash })).await;
+            let _ = self.events.send(Event::Arrived(Arrival { opened, addr, named })).await;
         }
     }
 }
