@@ -149,6 +149,9 @@ pub enum CommandError {
         /// The key.
         key: &'static str,
     },
+    /// A name of nobody: empty, or longer than [`MAX_ID`](crate::wire::MAX_ID).
+    #[error("that is no name of a peer")]
+    Id,
     /// Nobody listens at port 0.
     #[error("the port is 0")]
     Port,
@@ -217,7 +220,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 /// The metainfo behind base64, whose length is judged before it is decoded.
-fn metainfo(text: &str) -> Result<Bytes, CommandError> {
+pub(super) fn metainfo(text: &str) -> Result<Bytes, CommandError> {
     let error = CommandError::Base64 { key: "metainfo" };
     if text.len() > metainfo::MAX_LEN.div_ceil(3).saturating_mul(4) {
         return Err(error);
