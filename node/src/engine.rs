@@ -44,10 +44,10 @@ use self::link::Shared;
 use self::machine::Machine;
 use self::recording::Recording;
 use self::swarm::{Parts, Swarm};
-use crate::announce::{Me, Trackers};
+use crate::announce::{About, Me, Trackers};
 use crate::clock::Clock;
-use crate::limits::{EVENTS, EVENTS_AT_ONCE};
-use crate::listener::{Named, incoming_limit};
+use crate::limits::{EVENTS, EVENTS_AT_ONCE, TRACKER_NEWS};
+use crate::listener::incoming_limit;
 use crate::storage::Storage;
 
 pub(crate) use self::handle::Handle;
@@ -227,6 +227,9 @@ impl Engine {
                 }
             }
             Event::Announced { swarm, answer } => self.swarms[swarm].input(now, Input::Announced(answer)),
+            Event::Joined { swarm, addr } => {
+                self.swarms[swarm].input(now, Input::Command(Command::AddPeers(vec![addr])));
+            }
             Event::Finished { swarm, result } => {
                 let phase = match result {
                     Ok(path) => Phase::Complete(path),
@@ -238,13 +241,16 @@ impl Engine {
     }
 
     fn swarm_of(&mut self, arrival: &Arrival) -> Option<&mut Swarm> {
-        let encoding = arrival.opened.encoding;
+        let Arrival { opened, info_hash, file, .. } = arrival;
         let mut wanted = self.swarms.iter_mut().filter(|swarm| {
-            !swarm.is_over() && swarm.understands(encoding) && swarm.is_called(&arrival.named)
+            !swarm.is_over()
+                && swarm.understands(opened.encoding)
+                && swarm.is_called(*info_hash, file.as_deref())
         });
         let first = wanted.next()?;
         // Who names none means the only one.
-        if arrival.named == Named::Unnamed && wanted.next().is_some() { None } else { Some(first) }
+        let unclear = info_hash.is_none() && file.is_none() && wanted.next().is_some();
+        if unclear { None } else { Some(first) }
     }
 
     fn on_order(&mut self, now: Instant, order: Order) {
@@ -266,9 +272,10 @@ impl Engine {
                 }
             }
             Order::LengthOf(file, answer) => {
-                let mut named = self.swarms.iter().filter(|swarm| {
-                    swarm.understands(Encoding::S4) && swarm.is_called(&Named::File(file.clone()))
-                });
+                let mut named = self
+                    .swarms
+                    .iter()
+                    .filter(|swarm| swarm.understands(Encoding::S4) && swarm.is_called(None, Some(&file)));
                 // Who asked may have gone meanwhile.
                 let _ = answer.send(named.next().and_then(Swarm::length));
             }
@@ -286,7 +293,12 @@ impl Engine {
         let identity = Identity { info_hash, peer_id: self.peer_id, stream: 0 };
         let seed = Seed::from_bytes(random()?);
         let complete = have.is_full();
-        let trackers = self.trackers(info_hash, trackers)?;
+        let about = About {
+            file: metainfo.name().to_owned(),
+            geometry: metainfo.geometry(),
+            metainfo: metainfo.to_bytes().into(),
+        };
+        let trackers = self.trackers(info_hash, trackers)?.map(|trackers| trackers.about(about, self.news()));
         let particulars = Particulars {
             info: metainfo.info().clone(),
             private: metainfo.is_private(),
@@ -363,6 +375,20 @@ impl Engine {
         let status = swarm.status();
         self.swarms.push(swarm);
         Ok(status)
+    }
+
+    /// Where a tracker of the swarm that is added next tells of somebody without being asked.
+    fn news(&self) -> mpsc::Sender<SocketAddr> {
+        let (news, mut told) = mpsc::channel(TRACKER_NEWS);
+        let (swarm, events) = (self.swarms.len(), self.shared.events.clone());
+        tokio::spawn(async move {
+            while let Some(addr) = told.recv().await {
+                if events.send(Event::Joined { swarm, addr }).await.is_err() {
+                    return;
+                }
+            }
+        });
+        news
     }
 
     fn trackers(&self, info_hash: InfoHash, tiers: Vec<Vec<String>>) -> io::Result<Option<Trackers>> {

@@ -91,7 +91,7 @@ async fn fetch(
         storage: opened.storage,
         have: opened.have,
         peers: [&options.network.peers[..], &peers].concat(),
-        trackers: [session.trackers(&metainfo), trackers].concat(),
+        trackers: [session.trackers(&metainfo, config.encoding), trackers].concat(),
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
     let watched = watch(options, &metainfo, &mut status, deadline, &mut interrupt).await;

@@ -10,6 +10,7 @@ mod create;
 mod engine;
 mod failure;
 mod fit;
+mod frames;
 mod get;
 mod inspect;
 mod interrupt;
@@ -28,6 +29,7 @@ mod show;
 mod sizes;
 mod storage;
 mod summary;
+mod systems;
 mod tracker;
 mod whole;
 

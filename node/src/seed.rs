@@ -117,7 +117,7 @@ async fn offer(
         storage: opened.storage,
         have: opened.have,
         peers: options.network.peers.clone(),
-        trackers: session.trackers(&metainfo),
+        trackers: session.trackers(&metainfo, config.encoding),
     };
     let since = session.clock.now();
     let status = session.join(torrent, Publicity::Name).await?;

@@ -5,6 +5,7 @@
 
 use bytes::{Buf as _, BytesMut};
 use minibit_core::config::Encoding;
+use minibit_core::tracker::systems::Opening;
 use minibit_core::wire::text::MAX_LINE;
 use minibit_core::wire::text::s4::{Line, size_answer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,13 +14,13 @@ use tokio::time::timeout;
 
 use crate::engine::Handle;
 use crate::limits::{COMMAND_IDLE, COMMAND_TIMEOUT, COMMANDS_PER_CONNECTION};
-use crate::listener::{Named, Opening, Visitor};
+use crate::listener::Visitor;
 
 /// Answers until bytes are asked for, nothing more comes, or a line makes no sense.
 pub(crate) async fn serve_sizes(visitor: Visitor, engine: Handle) {
     let Visitor { mut stream, mut prefix, addr, place, .. } = visitor;
     if let Some(file) = answer_sizes(&mut stream, &mut prefix, &engine).await {
-        let opening = Opening::Peer { encoding: Encoding::S4, named: Named::File(file) };
+        let opening = Opening::Peer { encoding: Encoding::S4, info_hash: None, file: Some(file) };
         engine.arrived(Visitor { stream, prefix, addr, opening, place }).await;
     }
 }

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use minibit_core::announce::{AnnounceError, AnnounceResponse};
-use minibit_core::{ConnId, Message};
+use minibit_core::{ConnId, InfoHash, Message};
 use tokio::net::TcpStream;
 
 use super::link;
-use crate::listener::Named;
 use crate::storage::StorageError;
 
 /// The number of a swarm within the engine, never used again.
@@ -30,6 +29,8 @@ pub(crate) enum Event {
     Arrived(Arrival),
     /// The tracker has answered, or has failed to.
     Announced { swarm: SwarmId, answer: Box<Result<AnnounceResponse<SocketAddr>, AnnounceError>> },
+    /// A tracker has told of somebody without being asked.
+    Joined { swarm: SwarmId, addr: SocketAddr },
     /// The complete content has got its final name.
     Finished { swarm: SwarmId, result: Result<PathBuf, StorageError> },
 }
@@ -40,5 +41,7 @@ pub(crate) struct Arrival {
     pub(crate) opened: link::Opened,
     pub(crate) addr: SocketAddr,
     /// The swarm that its first message names.
-    pub(crate) named: Named,
+    pub(crate) info_hash: Option<InfoHash>,
+    /// The file that it names.
+    pub(crate) file: Option<String>,
 }

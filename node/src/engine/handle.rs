@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use minibit_core::tracker::systems::Opening;
 use minibit_core::{InfoHash, PeerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -12,7 +13,7 @@ use super::dial::tune;
 use super::event::{Arrival, Event};
 use super::link::Opened;
 use super::{NewTorrent, Status, Unknown};
-use crate::listener::{Opening, Visitor};
+use crate::listener::Visitor;
 
 /// What the rest of the program wants of the engine.
 #[derive(Debug)]
@@ -89,11 +90,11 @@ impl Handle {
     /// for.
     pub(crate) async fn arrived(&self, visitor: Visitor) {
         let Visitor { stream, prefix, addr, opening, place } = visitor;
-        if let Opening::Peer { encoding, named } = opening {
+        if let Opening::Peer { encoding, info_hash, file } = opening {
             tune(&stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
             // Closed with the rest when the engine has ended.
-            let _ = self.events.send(Event::Arrived(Arrival { opened, addr, named })).await;
+            let _ = self.events.send(Event::Arrived(Arrival { opened, addr, info_hash, file })).await;
         }
     }
 }

@@ -29,7 +29,6 @@ use super::recording::Recording;
 use super::status::{Phase, Status};
 use crate::announce::Trackers;
 use crate::limits::{FAREWELL, STATUS_EVERY};
-use crate::listener::Named;
 use crate::show;
 use crate::storage::Disk;
 
@@ -143,13 +142,10 @@ impl Swarm {
         self.names.geometry.map(|geometry| geometry.len())
     }
 
-    /// Is this the swarm that somebody names?
-    pub(crate) fn is_called(&self, named: &Named) -> bool {
-        match named {
-            Named::InfoHash(info_hash) => self.names.info_hash == *info_hash,
-            Named::File(file) => self.names.file == *file,
-            Named::Unnamed => true,
-        }
+    /// Is this the swarm that somebody names, by whatever is given?
+    pub(crate) fn is_called(&self, info_hash: Option<InfoHash>, file: Option<&str>) -> bool {
+        info_hash.is_none_or(|named| self.names.info_hash == named)
+            && file.is_none_or(|named| self.names.file == *named)
     }
 
     /// Who dials us in BEP 3's messages or in their JSON chooses between the two; each of the systems keeps to itself, as what its
