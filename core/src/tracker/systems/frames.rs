@@ -136,12 +136,17 @@ impl Question {
         let words = words(system)?;
         let mut object = Object::parse(frame, words)?;
         let name = object.question.take().ok_or(CommandError::Missing { key: words.question })?;
+        let name = [Some(words.join), words.peers, words.update]
+            .into_iter()
+            .flatten()
+            .find(|known| *name == **known)
+            .ok_or(CommandError::Unknown { key: words.question })?;
         let id = object.id.take().ok_or(CommandError::Missing { key: words.id })?.into_owned();
         if id.is_empty() || id.len() > MAX_ID {
             return Err(CommandError::Id);
         }
         let file = object.file.take().map(std::borrow::Cow::into_owned);
-        if *name == *words.join {
+        if name == words.join {
             let port = object.port.ok_or(CommandError::Missing { key: words.port })?;
             if port == 0 {
                 return Err(CommandError::Port);
@@ -149,13 +154,11 @@ impl Question {
             let metainfo = object.metainfo.take().map(|text| crate::tracker::json::metainfo(&text));
             let blocks = object.blocks.take().unwrap_or_default();
             Ok(Self::Join { id, port, file, blocks, metainfo: metainfo.transpose()? })
-        } else if words.peers == Some(&*name) {
+        } else if words.peers == Some(name) {
             Ok(Self::Peers { id, file })
-        } else if words.update == Some(&*name) {
+        } else {
             let blocks = object.blocks.take().ok_or(CommandError::Missing { key: words.blocks })?;
             Ok(Self::Update { id, file, blocks })
-        } else {
-            Err(CommandError::Unknown { key: words.question })
         }
     }
 
