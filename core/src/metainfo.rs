@@ -190,6 +190,8 @@ pub struct File {
     pub offset: u64,
     /// Only there to align the next file (BEP 47): its bytes are zeros, it is not to be written, and its path is not unique.
     pub padding: bool,
+    /// SHA-1 of the whole file, where whoever made the torrent has put it in (BEP 47).
+    pub sha1: Option<[u8; HASH_LEN]>,
 }
 
 impl Metainfo {

@@ -27,6 +27,7 @@ mod show;
 mod storage;
 mod summary;
 mod tracker;
+mod whole;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -55,9 +55,7 @@ impl TrackerHost {
 fn listed(encoding: Encoding, pieces: &Bitfield) -> u64 {
     match encoding {
         Encoding::Bep3 => u64::from(pieces.len().div_ceil(8)),
-        Encoding::Json => {
-            pieces.iter().map(|piece| u64::from(piece.get().checked_ilog10().unwrap_or(0)) + 2).sum()
-        }
+        _ => pieces.iter().map(|piece| u64::from(piece.get().checked_ilog10().unwrap_or(0)) + 2).sum(),
     }
 }
 
@@ -78,7 +76,7 @@ impl World<'_> {
         let bytes = told
             + match encoding {
                 Encoding::Bep3 => REQUEST,
-                Encoding::Json => JSON_REQUEST,
+                _ => JSON_REQUEST,
             };
         let flow = if let Some(flow) = participant.to_tracker {
             flow
@@ -120,7 +118,7 @@ impl World<'_> {
         let bytes = told
             + match encoding {
                 Encoding::Bep3 => ANSWER + ANSWER_PEER * peers,
-                Encoding::Json => JSON_ANSWER + JSON_PEER * peers,
+                _ => JSON_ANSWER + JSON_PEER * peers,
             };
         match seed {
             Some(seed) => self.count_sent(seed, ANNOUNCE_RESPONSE, bytes),

@@ -456,8 +456,9 @@ impl<E: Medium> Swarm<E> {
             self.plan(self.now, Happening::Sent { member, to, bytes: message.credited_len() });
         }
         let at = self.arrival(link, 1 - end, delay);
-        let encoding = self.members[member].config.encoding;
-        for parcel in E::pack(encoding, &message, &mut self.rng) {
+        let config = self.members[member].config;
+        E::sent(&mut self.links[link].ends[end].inlet, &message);
+        for parcel in E::pack(&config, &self.geometry, &message, &mut self.rng) {
             self.plan(at, Happening::Parcel { link, end: 1 - end, parcel });
         }
         self.note(member, What::Sent(other, message));
