@@ -7,6 +7,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::MessageKind;
+
 /// What a node on a LAN starts from: requests under way at once, enough for the first round trip …
 const LAN_REQUESTS: u32 = 128;
 /// … and block data between the core and one connection's socket. A choke or a cancel still finds what is behind it unsent.
@@ -170,14 +172,24 @@ pub enum Asks {
     InNeed,
 }
 
-/// How messages are written on the wire.
+/// How messages are written on the wire. The bytes of each are in [`wire`](crate::wire).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
     /// BEP 3's binary messages.
     Bep3,
-    /// Four bytes of length, then a JSON object; block data in base64 (S1, S2, S5).
+    /// Four bytes of length, then a JSON object with the names of BEP 3; block data in base64.
     Json,
+    /// S1's own JSON messages.
+    S1,
+    /// S2's own JSON messages.
+    S2,
+    /// S3's `GET <index>`, answered with bare bytes.
+    S3,
+    /// S4's `GET <file> <offset> <size>`, answered with bare bytes.
+    S4,
+    /// S5's own JSON messages.
+    S5,
 }
 
 /// Times after which silence means something.
@@ -327,6 +339,25 @@ impl Config {
         self.timeouts.unused_slot = Some(LAN_UNUSED_SLOT);
         self.timeouts.reconnect_alone = Some(LAN_RECONNECT_ALONE);
         self
+    }
+
+    /// A kind of message that these choices call for and the [encoding](Self::encoding) has no word for. Who starts a
+    /// participant refuses such a configuration; what is left then is never asked of an encoder.
+    ///
+    /// Messages that are only sent to who has offered to understand them (BEP 6, BEP 10) are none of these: an encoding without
+    /// words for them has none for the offer either.
+    pub fn unspoken(&self) -> Option<MessageKind> {
+        let called_for = [
+            (MessageKind::Handshake, self.handshake),
+            (MessageKind::Bitfield, self.inventory != Inventory::Tracker),
+            (MessageKind::Have, matches!(self.inventory, Inventory::Have | Inventory::HaveToAll)),
+            (MessageKind::Interested, self.interest),
+            (MessageKind::Unchoke, !self.has_no_choking()),
+            (MessageKind::Request, true),
+            (MessageKind::Piece, true),
+        ];
+        let unspoken = |&(kind, called_for): &(MessageKind, bool)| called_for && !self.encoding.speaks(kind);
+        called_for.iter().find(|it| unspoken(it)).map(|&(kind, _)| kind)
     }
 
     /// Is nothing said of pieces on connections?

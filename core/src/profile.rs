@@ -100,6 +100,17 @@ impl Profile {
         }
     }
 
+    /// How long its tracker remembers a peer that is silent, where that is less than a tracker's usual hour.
+    pub const fn peer_timeout(self) -> Option<Duration> {
+        match self {
+            // Who is not connected any more is removed; it is asked every 5 s, so three rounds stand for a lost connection.
+            Self::S1 => Some(Duration::from_secs(15)),
+            // PEER_TIMEOUT, and S4's time-out; the numbers are not said: three times the period at which peers say that they are there.
+            Self::S3 | Self::S4 => Some(Duration::from_secs(90)),
+            Self::Bittorrent | Self::S2 | Self::S5 => None,
+        }
+    }
+
     /// Which messages count as the price of a download.
     pub const fn counting(self) -> Counting {
         match self {
@@ -202,17 +213,12 @@ const BITTORRENT: Config = Config {
     }),
 };
 
-/// What the five systems have in common: they know neither BEP 6 nor an endgame, and frame JSON.
-const MINIBIT: Config = Config {
-    fast_extension: false,
-    allowed_fast: 0,
-    suggest: false,
-    endgame: false,
-    encoding: Encoding::Json,
-    ..BITTORRENT
-};
+/// What the five systems have in common: they know neither BEP 6 nor an endgame.
+const MINIBIT: Config =
+    Config { fast_extension: false, allowed_fast: 0, suggest: false, endgame: false, ..BITTORRENT };
 
 const S1: Config = Config {
+    encoding: Encoding::S1,
     // Every 10 s: shuffle the interested peers, 4 regular and 1 optimistic, and tell only the differences.
     choking: Choking {
         algorithm: ChokeAlgorithm::RandomSlots,
@@ -240,6 +246,7 @@ const S1: Config = Config {
 };
 
 const S2: Config = Config {
+    encoding: Encoding::S2,
     // Serves only peers that contribute, plus one random optimistic unchoke. How many contributors is not said: BEP 3's four.
     choking: Choking { algorithm: ChokeAlgorithm::Contribution, ..BITTORRENT.choking },
     // One block request at a time, answered by the block.
@@ -281,6 +288,7 @@ const S2_TRACKER: Config = Config {
 const UNCHOKED: Choking = Choking { algorithm: ChokeAlgorithm::None, immediate: true, ..BITTORRENT.choking };
 
 const S3: Config = Config {
+    encoding: Encoding::S3,
     // Rarest first over the tracker's list; the holder is drawn.
     choking: UNCHOKED,
     // One connection for each piece: GET, the bytes, closed. How many at a time is not said: a download is one loop.
@@ -304,6 +312,7 @@ const S3: Config = Config {
 };
 
 const S4: Config = Config {
+    encoding: Encoding::S4,
     // One worker for each source drains a shared queue of chunks, first to last; it stays connected.
     pieces: PieceSelection::Sequential,
     connections: Connections::Lasting,
@@ -322,6 +331,7 @@ const S4: Config = Config {
 };
 
 const S5: Config = Config {
+    encoding: Encoding::S5,
     // The least frequent missing block, at random among equals, from a holder drawn at random, the tracker included.
     pieces: PieceSelection::RarestFirst,
     // Its "top 4 by rarity" never kept anybody from being served: BLOCO answers at once.
@@ -410,9 +420,10 @@ mod tests {
                 assert!(timeouts.reconnect >= Duration::from_mins(1));
                 assert!(config.announcing.is_none_or(|announcing| announcing.numwant <= 200));
                 assert!(
-                    config.encoding == Encoding::Json || config.handshake,
+                    config.encoding != Encoding::Bep3 || config.handshake,
                     "BEP 3 opens with a handshake"
                 );
+                assert_eq!(config.unspoken(), None, "{}", profile.name());
             }
             if let Some(seed) = profile.tracker_seed_config() {
                 let silent = profile.config().has_no_choking();

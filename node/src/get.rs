@@ -19,11 +19,12 @@ use self::wanted::Wanted;
 use crate::cli::Get;
 use crate::engine::{NewTorrent, Phase, Status};
 use crate::failure::Failure;
+use crate::fit::fit;
 use crate::interrupt::Interrupt;
 use crate::progress::{self, Progress};
 use crate::session::{self, Publicity, Session};
 use crate::storage::{self, Mode, OpenReport, Opened, Shortage};
-use crate::{called_as, show, summary};
+use crate::{called_as, show, summary, whole};
 
 /// How often the display is brought up to date.
 const TICK: Duration = Duration::from_millis(100);
@@ -71,7 +72,8 @@ async fn fetch(
         () = &mut deadline => return Err(Failure::not_found(anyhow!("not found in time; nothing was begun"))),
         () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted; nothing was begun"))),
     };
-    let metainfo = Arc::new(metainfo);
+    let config = options.choices.config();
+    let metainfo = Arc::new(fit(metainfo, &config)?);
     let opened = {
         let (metainfo, output) = (Arc::clone(&metainfo), options.output.clone());
         let opening = open(metainfo, output, Mode::Download, options.network.quiet);
@@ -83,14 +85,13 @@ async fn fetch(
     };
     warn(&opened.report, options.network.quiet)?;
     let had = Status { pieces: opened.have.count(), ..Status::default() };
-    let config = options.choices.config();
     let torrent = NewTorrent {
         metainfo: Arc::clone(&metainfo),
         config,
         storage: opened.storage,
         have: opened.have,
         peers: [&options.network.peers[..], &peers].concat(),
-        trackers: [session.trackers(&metainfo), trackers].concat(),
+        trackers: [session.trackers(&metainfo, config.encoding), trackers].concat(),
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
     let watched = watch(options, &metainfo, &mut status, deadline, &mut interrupt).await;
@@ -101,7 +102,9 @@ async fn fetch(
         Ended::TimedOut => return Err(too_slow(&metainfo, &seen)),
         Ended::Interrupted => return Err(interrupted(options, &metainfo, &seen)),
     };
-    report(options, &metainfo, &path, &had, &seen, session.clock.now() - start)?;
+    let took = session.clock.now() - start;
+    let whole = whole_files(&metainfo, &path).await?;
+    report(options, &metainfo, &path, &had, &seen, took, whole)?;
     if let Some(time) = options.seed_after {
         session.give(&metainfo, 0, Publicity::Name);
         tokio::select! {
@@ -132,6 +135,13 @@ pub(crate) async fn open(
         opened
     });
     Ok(checking.await.context("the check has crashed")??)
+}
+
+/// Compares whole files, where the torrent has hashes of them, on a thread of its own. How many?
+async fn whole_files(metainfo: &Arc<Metainfo>, path: &Path) -> Result<usize, Failure> {
+    let (metainfo, path) = (Arc::clone(metainfo), path.to_owned());
+    let comparing = tokio::task::spawn_blocking(move || whole::compare(&metainfo, &path));
+    comparing.await.context("the comparison has crashed")?
 }
 
 /// Says what was found, where that is of interest.
@@ -224,6 +234,7 @@ fn report(
     had: &Status,
     seen: &Status,
     took: Duration,
+    whole: usize,
 ) -> Result<(), Failure> {
     let geometry = metainfo.geometry();
     let fetched = seen.stats.downloaded - seen.stats.wasted.min(seen.stats.downloaded);
@@ -232,6 +243,7 @@ fn report(
         summary["path"] = path.to_string_lossy().into();
         summary["pieces_before"] = had.pieces.into();
         summary["verified"] = true.into();
+        summary["whole_files_equal"] = whole.into();
         writeln!(io::stdout(), "{summary}")?;
     } else {
         writeln!(io::stdout(), "{}", path.display())?;
@@ -242,12 +254,13 @@ fn report(
             format!("{name}: {} were here already, verified", show::size(geometry.len()))
         } else {
             format!(
-                "{name}: {} in {}, {} on average, from {}, {} sent, verified",
+                "{name}: {} in {}, {} on average, from {}, {} sent, verified{}",
                 show::size(fetched),
                 progress::duration(took),
                 progress::rate(fetched, took),
                 show::count(seen.sources as usize, "peer"),
                 show::count(usize::try_from(seen.sent.total()).unwrap_or(usize::MAX), "message"),
+                if whole > 0 { ", the SHA-1 of the whole is equal" } else { "" },
             )
         };
         writeln!(io::stderr(), "{text}")?;

@@ -13,7 +13,8 @@ fn lan() -> World {
 }
 
 fn move_a_file<E: Medium>(seed: Config, leecher: Config, limit: Duration) {
-    let mut swarm = Swarm::<E>::new(geometry(6, 2), lan(), 1);
+    let blocks = if leecher.encoding.whole_pieces() { 1 } else { 2 };
+    let mut swarm = Swarm::<E>::new(geometry(6, blocks), lan(), 1);
     if leecher.announcing.is_some() {
         swarm.open_tracker(Duration::from_mins(2));
     }

@@ -5,3 +5,4 @@ mod extended;
 mod get;
 mod hostile;
 mod support;
+mod whole;

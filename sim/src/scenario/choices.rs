@@ -35,7 +35,18 @@ fn choke_algorithm(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn encoding(_: &mut SchemaGenerator) -> Schema {
-    names("How messages are written on the wire.", &[Encoding::Bep3, Encoding::Json])
+    names(
+        "How messages are written on the wire.",
+        &[
+            Encoding::Bep3,
+            Encoding::Json,
+            Encoding::S1,
+            Encoding::S2,
+            Encoding::S3,
+            Encoding::S4,
+            Encoding::S5,
+        ],
+    )
 }
 
 fn lists(_: &mut SchemaGenerator) -> Schema {

@@ -180,6 +180,17 @@ impl<E: Medium> Swarm<E> {
         self.members[member].torrent = None;
     }
 
+    /// The member is no more, without a word to the tracker; its connections break.
+    pub(crate) fn crash(&mut self, member: usize) {
+        self.members[member].torrent = None;
+        let ends: Vec<(usize, usize)> = self.members[member].ends.values().copied().collect();
+        self.members[member].ends.clear();
+        for (link, end) in ends {
+            self.links[link].ends[end].conn = None;
+            self.plan_gone(link, 1 - end);
+        }
+    }
+
     /// The number of connections of a member; which ones: [`Torrent::connections`].
     pub(crate) fn conns(&self, member: usize) -> Vec<ConnId> {
         self.members[member].ends.keys().copied().collect()
@@ -445,8 +456,9 @@ impl<E: Medium> Swarm<E> {
             self.plan(self.now, Happening::Sent { member, to, bytes: message.credited_len() });
         }
         let at = self.arrival(link, 1 - end, delay);
-        let encoding = self.members[member].config.encoding;
-        for parcel in E::pack(encoding, &message, &mut self.rng) {
+        let config = self.members[member].config;
+        E::sent(&mut self.links[link].ends[end].inlet, &message);
+        for parcel in E::pack(&config, &self.geometry, &message, &mut self.rng) {
             self.plan(at, Happening::Parcel { link, end: 1 - end, parcel });
         }
         self.note(member, What::Sent(other, message));
