@@ -151,9 +151,9 @@ fn cards(input: &ReportInput<'_>, summary: &Summary) -> Vec<Card> {
     }
     if let Some(bound) = &summary.bound {
         cards.push(Card::plain(
-            "efficiency",
+            Measure::Efficiency.title(),
             bound.efficiency.map_or_else(|| "–".to_owned(), percent),
-            format!("lower bound {}", duration(bound.t_min_s)),
+            format!("T_min {}", duration(bound.t_min_s)),
         ));
     }
     if all.wire_up_bytes > 0 {
