@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Material;
 use crate::compare::Measure;
 use crate::report::ReportError;
-use crate::report::format::{count, grouped};
+use crate::report::format::{between, count, grouped};
 use crate::report::parts::{Cell, Table};
 use crate::report::plot::Figure;
 use crate::report::template::{self, Picture};
@@ -102,7 +102,7 @@ fn estimate(measure: Measure, estimate: &Estimate, shown: fn(Measure, f64) -> St
     let interval = estimate.interval.map_or_else(
         || Cell::text("too few seeds"),
         |interval| {
-            let ends = format!("{} to {}", shown(measure, interval.low), shown(measure, interval.high));
+            let ends = between(&shown(measure, interval.low), &shown(measure, interval.high));
             Cell::number(ends, interval.high - interval.low)
         },
     );
