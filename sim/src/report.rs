@@ -24,6 +24,7 @@ pub mod format;
 pub mod html;
 pub mod index;
 pub mod manifest;
+pub mod parts;
 pub mod plot;
 pub mod summary;
 pub mod template;

@@ -274,6 +274,8 @@ fn errors_say_what_is_wrong_and_where_and_what_to_do() {
         "run swarm.json --trace events.ndjson --runs 2",
         "compare swarm.json",
         "compare swarm.json --vary pieces=random,rarest-first --out file",
+        "compare swarm.json --vary slots=3,many --vary pieces=random,rarest-first",
+        "compare swarm.json --vary peices=random,rarest-first",
         "compare --baseline folder",
         "bench absent.json",
         "replay absent.ndjson",

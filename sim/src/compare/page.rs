@@ -7,11 +7,11 @@ use super::execute::CaseRuns;
 use super::files::{Comparison, verdicts};
 use super::measures::{Better, Measure};
 use super::{summary, words};
-use crate::report::format::{bytes, count, duration, grouped, number};
+use crate::report::format::{bytes, count, duration, grouped};
+use crate::report::parts::{Card, Cell, Check, Table};
 use crate::report::plot::Figure;
 use crate::report::template::{self, Picture};
 use crate::report::{ReportError, piece_count};
-use crate::scenario;
 use crate::statistics::{LEAST_SEEDS, Verdict};
 
 #[derive(Serialize)]
@@ -20,8 +20,7 @@ struct Page<'a> {
     facts: Vec<String>,
     several: bool,
     cases: Vec<Case<'a>>,
-    columns: Vec<(String, bool)>,
-    rows: Vec<Vec<Cell>>,
+    table: Table,
     command: &'a str,
     least_seeds: usize,
 }
@@ -38,55 +37,12 @@ struct Case<'a> {
     figures: Vec<Picture<'a>>,
 }
 
-#[derive(Serialize)]
-struct Card {
-    label: String,
-    value: String,
-    note: String,
-    /// `good`, `bad` or nothing.
-    class: &'static str,
-}
-
-#[derive(Serialize)]
-struct Check {
-    variant: String,
-    text: String,
-    measured: String,
-    passed: bool,
-}
-
-/// The measures of all variants.
-#[derive(Serialize)]
-struct Table {
-    columns: Vec<(String, bool)>,
-    rows: Vec<Vec<Cell>>,
-}
-
-/// A cell: what is shown, what it is sorted by, and how.
-#[derive(Serialize)]
-struct Cell {
-    text: String,
-    key: Option<f64>,
-    class: &'static str,
-}
-
-impl Cell {
-    fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), key: None, class: "" }
-    }
-
-    fn number(text: String, key: f64) -> Self {
-        Self { text, key: Some(key).filter(|key| key.is_finite()), class: "" }
-    }
-}
-
 /// The page; the figures are by case.
 ///
 /// # Errors
 /// When the template fails, which would be a bug.
 pub fn page(comparison: &Comparison<'_>, figures: &[Vec<Figure>]) -> Result<Vec<u8>, ReportError> {
     let Comparison { cases, evidence, command } = *comparison;
-    let (columns, rows) = runs(cases);
     let page = Page {
         headline: words::headline(evidence),
         facts: facts(cases),
@@ -97,8 +53,7 @@ pub fn page(comparison: &Comparison<'_>, figures: &[Vec<Figure>]) -> Result<Vec<
             .zip(figures)
             .map(|((case, evidence), figures)| Case::new(case, evidence, figures))
             .collect::<Result<_, _>>()?,
-        columns,
-        rows,
+        table: runs(cases),
         command,
         least_seeds: LEAST_SEEDS,
     };
@@ -158,7 +113,7 @@ fn cards(evidence: &Evidence) -> Vec<Card> {
         let label = |variant: usize| &evidence.variants[variant].label;
         let note =
             value(1).map_or_else(String::new, |other| format!("{}; {other} with {}", label(0), label(1)));
-        value(0).map(|value| Card { label: measure.title().to_owned(), value, note, class: "" })
+        value(0).map(|value| Card::plain(measure.title(), value, note))
     };
     cards.extend(shown(Measure::MedianDownload));
     if let Some(finding) = evidence.finding(1, Measure::MedianDownload) {
@@ -196,14 +151,8 @@ fn class(finding: &Finding) -> &'static str {
 fn checks(case: &CaseRuns) -> Vec<Check> {
     let several = case.variants.len() > 1;
     let of = |variant: &super::VariantRuns| {
-        let label = if several { variant.label.clone() } else { String::new() };
-        let check = move |verdict: scenario::Verdict| Check {
-            variant: label.clone(),
-            text: verdict.text,
-            measured: verdict.measured.map_or_else(|| "nothing to measure".to_owned(), number),
-            passed: verdict.passed,
-        };
-        verdicts(variant).into_iter().map(check).collect::<Vec<_>>()
+        let label = if several { variant.label.as_str() } else { "" };
+        verdicts(variant).iter().map(|verdict| Check::new(label, verdict)).collect::<Vec<_>>()
     };
     case.variants.iter().flat_map(of).collect()
 }
@@ -254,12 +203,12 @@ fn changes(finding: &Finding) -> [Cell; 4] {
         Cell::number(finding.measure.shown_change(value), value),
         Cell::text(words::interval(finding).unwrap_or_else(|| "too few seeds".to_owned())),
         Cell::text(words::arrows(&finding.change)),
-        Cell { text: words::verdict(finding).to_owned(), key: None, class: class(finding) },
+        Cell::judged(words::verdict(finding), class(finding)),
     ]
 }
 
 /// The table of all runs.
-fn runs(cases: &[CaseRuns]) -> (Vec<(String, bool)>, Vec<Vec<Cell>>) {
+fn runs(cases: &[CaseRuns]) -> Table {
     let several = cases.len() > 1;
     let used: Vec<Measure> = Measure::ALL
         .into_iter()
@@ -288,13 +237,12 @@ fn runs(cases: &[CaseRuns]) -> (Vec<(String, bool)>, Vec<Vec<Cell>>) {
                 #[expect(clippy::cast_precision_loss, reason = "for sorting")]
                 cells.push(Cell::number(grouped(row.seed), row.seed as f64));
                 cells.push(Cell::text(row.ending.replace('_', " ")));
-                cells.extend(used.iter().map(|&measure| match row.value(measure) {
-                    None => Cell::text("–"),
-                    Some(value) => Cell::number(measure.shown(value), value),
+                cells.extend(used.iter().map(|&measure| {
+                    Cell::number_or("–", row.value(measure), |value| measure.shown(value))
                 }));
                 rows.push(cells);
             }
         }
     }
-    (columns, rows)
+    Table { columns, rows }
 }

@@ -156,9 +156,12 @@ pub fn vary(path: &Path, overrides: &[String], axes: &[Axis]) -> Result<Case, Sc
             .flat_map(|combination| axis.values.iter().map(move |value| extended(combination, value)))
             .collect();
     }
+    // Without the axes it is a good scenario: what is wrong with a variant is in one of them.
+    let typed = axes.iter().map(|axis| format!("--vary {}={}", axis.name, axis.values.join(",")));
+    let typed = typed.collect::<Vec<_>>().join(" ");
     let variant = |(flags, labels): (Vec<String>, Vec<String>)| {
         let label = if labels.is_empty() { base.name.clone() } else { labels.join(", ") };
-        Ok(Variant { label, scenario: load(path, &flags)? })
+        Ok(Variant { label, scenario: load(path, &flags).map_err(|error| error.stands_for(&typed))? })
     };
     Ok(Case {
         name: base.name.clone(),

@@ -61,8 +61,8 @@ fn rounded(value: f64) -> f64 {
     if value.is_finite() { (value * 1e9).round() / 1e9 } else { value }
 }
 
-/// What stands in the file for a value that was not reached.
-const NEVER: &str = "inf";
+/// What stands in a file for a value that was not reached.
+pub const NEVER: &str = "inf";
 
 /// Rows of variants of cases.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,6 +160,15 @@ pub fn read(file: impl Read) -> Result<Vec<Found>, BadRows> {
     Ok(rows)
 }
 
+/// The value of a measure that stands in a cell; `None` when it is none.
+pub fn value(cell: &str) -> Option<Option<f64>> {
+    match cell {
+        "" => Some(None),
+        NEVER => Some(Some(f64::INFINITY)),
+        number => number.parse().ok().filter(|value: &f64| value.is_finite()).map(Some),
+    }
+}
+
 fn row(record: &StringRecord, fixed: &[usize], measures: &[usize]) -> Result<Found, BadRows> {
     let line = record.position().map_or(0, csv::Position::line);
     let text = |column: usize| record.get(column).unwrap_or_default().to_owned();
@@ -174,14 +183,8 @@ fn row(record: &StringRecord, fixed: &[usize], measures: &[usize]) -> Result<Fou
     };
     let mut values = [None; Measure::ALL.len()];
     for ((value, measure), &column) in values.iter_mut().zip(Measure::ALL).zip(measures) {
-        *value = match text(column).as_str() {
-            "" => None,
-            NEVER => Some(f64::INFINITY),
-            number => {
-                let read = number.parse::<f64>().ok().filter(|value| value.is_finite());
-                Some(read.ok_or_else(|| bad(column, measure.name()))?)
-            }
-        };
+        let cell = record.get(column).unwrap_or_default();
+        *value = self::value(cell).ok_or_else(|| bad(column, measure.name()))?;
     }
     Ok(Found {
         case: text(fixed[0]),

@@ -3,7 +3,7 @@
 
 use super::evidence::{Evidence, Finding, VariantEvidence};
 use super::measures::{Better, Measure};
-use crate::report::format::{count, grouped, shortened};
+use crate::report::format::{between, count, grouped, shortened};
 use crate::statistics::{Change, Verdict};
 
 /// Most characters of a name in a sentence.
@@ -194,13 +194,7 @@ pub fn spread(finding: &Finding) -> String {
 pub fn interval(finding: &Finding) -> Option<String> {
     let interval = finding.change.estimate.interval?;
     let [low, high] = [interval.low, interval.high].map(|change| finding.measure.shown_change(change));
-    if low == high {
-        return Some(low);
-    }
-    // The unit is said once.
-    let unit = high.find(' ').map_or("", |at| &high[at..]);
-    let low = if interval.high.is_finite() { low.strip_suffix(unit).unwrap_or(&low) } else { &low };
-    Some(format!("{low} to {high}"))
+    Some(between(&low, &high))
 }
 
 /// What the data say of a change, in two or three words.

@@ -127,6 +127,16 @@ pub fn shortened(text: &str, limit: usize) -> String {
     head.chain(['…']).chain(rest).collect()
 }
 
+/// The ends of an interval, their unit said once: `−0.9 to +1.4 %`.
+pub fn between(low: &str, high: &str) -> String {
+    if low == high {
+        return low.to_owned();
+    }
+    let parts = low.split_once(' ').zip(high.split_once(' '));
+    let alike = parts.filter(|((_, low), (_, high))| low == high && !low.contains(' '));
+    format!("{} to {high}", alike.map_or(low, |((number, _), _)| number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,5 +165,14 @@ mod tests {
         assert_eq!([grouped(0), grouped(999), grouped(1000)], ["0", "999", "1,000"]);
         assert_eq!(shortened("a-very-long-name-17", 12), "a-very-…e-17");
         assert_eq!(shortened("leecher", 7), "leecher");
+    }
+
+    #[test]
+    fn a_unit_is_said_once_where_it_is_the_same() {
+        assert_eq!(between("−0.9 %", "+1.4 %"), "−0.9 to +1.4 %");
+        assert_eq!(between("+0", "+0"), "+0");
+        assert_eq!(between("350 ms", "1.20 s"), "350 ms to 1.20 s");
+        assert_eq!(between("10 min 5 s", "12 min 5 s"), "10 min 5 s to 12 min 5 s");
+        assert_eq!(between("+3.0 %", "never reached"), "+3.0 % to never reached");
     }
 }

@@ -10,9 +10,10 @@ use super::ReportError;
 use super::plot::Figure;
 
 /// The pages and what they include.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("style.css", include_str!("page/style.css")),
     ("script.js", include_str!("page/script.js")),
+    ("parts.html", include_str!("page/parts.html")),
     ("run.html", include_str!("page/run.html")),
     ("compare.html", include_str!("page/compare.html")),
     ("sweep.html", include_str!("page/sweep.html")),

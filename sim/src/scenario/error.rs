@@ -91,6 +91,17 @@ pub struct Finding {
     earlier: Option<SourceSpan>,
 }
 
+impl ScenarioError {
+    /// The same, where the `--set` that is at fault stands for something else that was typed.
+    pub(crate) fn stands_for(mut self, typed: &str) -> Self {
+        if let Self::Override(finding) = &mut self {
+            let flag = finding.text.inner().clone();
+            finding.text = NamedSource::new(format!("command line, from {typed}"), flag);
+        }
+        self
+    }
+}
+
 impl Finding {
     /// What stands beside the place: the way to the value, such as `groups[0].up`.
     pub fn label(&self) -> &str {

@@ -93,10 +93,9 @@ impl Material<'_> {
 
     /// What the column of a policy's efficiencies is called.
     fn efficiency_title(&self, policy: usize) -> String {
-        let title = Measure::Efficiency.title();
         match self.plan.policies {
-            Some(_) => format!("{title} with {}", self.plan.policy_label(policy)),
-            None => title.to_owned(),
+            Some(_) => format!("T_min / T_last with {}", self.plan.policy_label(policy)),
+            None => "T_min / T_last".to_owned(),
         }
     }
 

@@ -8,10 +8,9 @@ use csv::{ReaderBuilder, StringRecord, Terminator, WriterBuilder};
 
 use super::plan::Plan;
 use crate::compare::Measure;
+use crate::compare::rows::{self, NEVER};
 use crate::report::bound;
 use crate::report::format::exact_seconds;
-use crate::report::hex;
-use crate::report::summary::{downloads, ending_name};
 use crate::results::RunResult;
 use crate::scenario::Scenario;
 
@@ -19,8 +18,6 @@ use crate::scenario::Scenario;
 const BEFORE: [&str; 3] = ["plan", "index", "key"];
 /// Columns between those of the axes and the measures.
 const AFTER: [&str; 6] = ["seed", "ending", "end_s", "events", "digest", "completed"];
-/// What stands for a value that was not reached.
-const NEVER: &str = "inf";
 
 /// The table of a plan's runs: writes its rows and reads them.
 #[derive(Clone, Debug)]
@@ -46,18 +43,16 @@ impl<'a> Table<'a> {
 
     /// The row of a run, with its newline.
     pub fn row(&self, index: u64, result: &RunResult, scenario: &Scenario) -> String {
-        let completed =
-            result.peers.iter().filter(|peer| downloads(peer) && peer.completed.is_some()).count();
+        let row = rows::Row::new(result, scenario, bound::of(scenario).as_ref());
         let figures = [
-            result.seed.to_string(),
-            ending_name(&result.ending).to_owned(),
-            exact_seconds(result.end.as_nanos()),
-            result.events.to_string(),
-            hex(result.digest),
-            completed.to_string(),
+            row.seed.to_string(),
+            row.ending,
+            exact_seconds(row.end),
+            row.events.to_string(),
+            row.digest,
+            row.completed.to_string(),
         ];
-        let bound = bound::of(scenario);
-        let measures = Measure::ALL.map(|measure| match measure.of(result, scenario, bound.as_ref()) {
+        let measures = row.values.map(|value| match value {
             None => String::new(),
             Some(value) if value.is_finite() => format!("{value:.9}"),
             Some(_) => NEVER.to_owned(),
@@ -99,14 +94,8 @@ impl<'a> Table<'a> {
         let figures = BEFORE.len() + axes + AFTER.len();
         let mut values = [None; Measure::ALL.len()];
         for ((value, measure), cell) in values.iter_mut().zip(Measure::ALL).zip(record.iter().skip(figures)) {
-            *value = match cell {
-                "" => None,
-                NEVER => Some(f64::INFINITY),
-                number => {
-                    let read = number.parse::<f64>().ok().filter(|value| value.is_finite());
-                    Some(read.ok_or_else(|| format!("{number:?} is no value of {}", measure.name()))?)
-                }
-            };
+            *value =
+                rows::value(cell).ok_or_else(|| format!("{cell:?} is no value of {}", measure.name()))?;
         }
         Ok(Row { index, ending: record[BEFORE.len() + axes + 1].to_owned(), values })
     }

@@ -3,7 +3,7 @@
 use super::cells::Cell;
 use super::plan::Plan;
 use crate::compare::Measure;
-use crate::report::format::count;
+use crate::report::format::{between, count};
 use crate::statistics::{Estimate, Interval, Verdict};
 
 /// Up to so many cells are named one by one.
@@ -149,5 +149,5 @@ pub fn shown(measure: Measure, change: &Estimate) -> String {
 
 /// The ends of an interval of a change.
 pub fn range_of(measure: Measure, interval: Interval) -> String {
-    format!("{} to {}", measure.shown_change(interval.low), measure.shown_change(interval.high))
+    between(&measure.shown_change(interval.low), &measure.shown_change(interval.high))
 }

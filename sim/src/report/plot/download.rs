@@ -68,7 +68,7 @@ pub(super) fn figure(input: &ReportInput<'_>, summary: &Summary) -> Result<Figur
     let mark = summary
         .bound
         .as_ref()
-        .map(|bound| Mark { value: bound.t_min_s, text: format!("lower bound {}", duration(bound.t_min_s)) });
+        .map(|bound| Mark { value: bound.t_min_s, text: format!("T_min {}", duration(bound.t_min_s)) });
     let subtitle = subtitle("Share of peers that finished within a time", input.runs.len() > 1);
     let plot =
         Plot { unit: Unit::Time, axis: "download time", reach: 0.0, mark: mark.as_ref(), band: Band::Range };

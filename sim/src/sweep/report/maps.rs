@@ -2,6 +2,7 @@
 
 use super::Material;
 use crate::report::ReportError;
+use crate::report::format::between;
 use crate::report::plot::Figure;
 use crate::report::plot::heat::{Cell as Drawn, Heat, Panel, Shade, figure};
 use crate::statistics::Verdict;
@@ -58,7 +59,7 @@ fn value(material: &Material<'_>) -> Result<Figure, ReportError> {
     let cell = |cell: &Cell, policy: usize| {
         let estimate = &cell.values[policy];
         let note = estimate.interval.map_or_else(String::new, |interval| {
-            format!("{} to {}", plan.measure.shown(interval.low), plan.measure.shown(interval.high))
+            between(&plan.measure.shown(interval.low), &plan.measure.shown(interval.high))
         });
         let level = if high > low { (estimate.value - low) / (high - low) } else { 0.5 };
         Drawn { text: plan.measure.shown(estimate.value), note, shade: Shade::Level(level) }
