@@ -26,6 +26,7 @@ mod session;
 mod show;
 mod storage;
 mod summary;
+mod torrent_file;
 mod tracker;
 
 use std::io::{self, Write as _};

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::get;
 use crate::session::{self, Publicity, Session};
 use crate::storage::Mode;
-use crate::{called_as, create, show, summary};
+use crate::{called_as, create, show, summary, torrent_file};
 
 pub(crate) fn run(options: &Seed) -> Result<(), Failure> {
     session::run(seed(options))
@@ -89,7 +89,7 @@ pub(crate) async fn prepare(path: &Path, dir: Option<&Path>) -> Result<Prepared,
 /// the torrent file.
 fn what_is(path: &Path, dir: Option<&Path>) -> Result<Prepared, Failure> {
     if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
-        let metainfo = get::wanted::read(path)?;
+        let metainfo = torrent_file::read(path)?;
         let dir = dir.or(path.parent()).unwrap_or(Path::new(""));
         let content = dir.join(metainfo.name());
         return Ok(Prepared { metainfo: Arc::new(metainfo), content, mode: Mode::Seed });
