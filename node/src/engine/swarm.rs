@@ -238,6 +238,9 @@ impl Swarm {
                 let (have, geometry) = (torrent.have(), torrent.geometry());
                 self.seen.pieces = have.count();
                 self.seen.left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
+                let first_missing = have.missing().next();
+                self.seen.unbroken =
+                    first_missing.map_or(geometry.len(), |piece| geometry.piece_offset(piece));
                 self.seen.stats = torrent.stats();
                 self.seen.peers = torrent.connections().filter(|connection| connection.open).count();
             }

@@ -4,4 +4,5 @@
 mod extended;
 mod get;
 mod hostile;
+mod pour;
 mod support;
