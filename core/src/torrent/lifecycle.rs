@@ -184,7 +184,7 @@ impl<E: Env> Torrent<E> {
             }
         }
         if let Requests::Paced { .. } = self.config.requests
-            && !self.have.is_full()
+            && !self.wants_nothing()
         {
             self.timers.pull.get_or_insert(now);
             self.join_blind_question(now, conn, out);
@@ -248,7 +248,7 @@ impl<E: Env> Torrent<E> {
             self.half_open -= 1;
         }
         let alias = peer.extended.as_ref().and_then(|extended| extended.alias);
-        if self.have.is_full() && peer.pieces.is_full() {
+        if self.wants_nothing() && peer.pieces.is_full() {
             for key in [Some(peer.key), alias].into_iter().flatten() {
                 self.known.part_as_seeds(key);
             }

@@ -239,7 +239,7 @@ impl Witness {
             assert_eq!(view.peer_choking, line.peer_choking, "{view:?}");
             assert!(paced || view.outstanding as usize == line.asked.len(), "{view:?} and {:?}", line.asked);
             assert!(view.queued <= config.limits.queued_requests, "I8: {view:?}");
-            let useful = line.has.difference_count(torrent.have()) > 0;
+            let useful = !torrent.wants_nothing() && line.has.difference_count(torrent.have()) > 0;
             assert_eq!(view.am_interested, useful, "interest follows need: {view:?}");
             served += u32::from(!view.am_choking && view.peer_interested);
         }
