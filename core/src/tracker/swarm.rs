@@ -148,6 +148,14 @@ impl<A: Compact> Swarm<A> {
         }
     }
 
+    /// Is it registered?
+    pub(super) fn has(&self, key: &Key, addr: A) -> bool {
+        match addr.pack() {
+            Packed::V4(addr) => self.v4.as_ref().is_some_and(|pool| pool.position(key, addr).is_some()),
+            Packed::V6(addr) => self.v6.as_ref().is_some_and(|pool| pool.position(key, addr).is_some()),
+        }
+    }
+
     /// A peer is gone.
     pub(super) fn remove(&mut self, key: &Key, addr: A, now: Instant) {
         match addr.pack() {

@@ -1,12 +1,12 @@
 //! `get -o -`: content that is passed on while it comes.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Place, content};
+use crate::support::{Place, content, skipped};
 
 const PIECE: usize = 32 * 1024;
 
@@ -133,7 +133,7 @@ fn an_output_that_takes_nothing_is_told_of() {
     let (_seeder, addr) = here.seed("file.torrent", &[]);
     let full = fs::OpenOptions::new().write(true).open("/dev/full");
     let Ok(full) = full else {
-        writeln!(std::io::stderr(), "skipped: there is no /dev/full here").unwrap();
+        skipped("there is no /dev/full here");
         return;
     };
     let ended = pouring(&there, &torrent, addr).stdout(full).output().unwrap();
