@@ -366,7 +366,7 @@ impl Engine {
         for swarm in &mut self.swarms {
             swarm.flush(now);
         }
-        let next = self.swarms.iter().filter_map(Swarm::poll_timeout).min().unwrap_or(Instant::MAX);
+        let next = self.swarms.iter().filter_map(Swarm::wakes_at).min().unwrap_or(Instant::MAX);
         // A timer that rings too early does no harm and is cheaper than one that is set anew at each turn.
         if next < self.rings_at || self.rings_at <= now {
             let next = next.min(now + crate::limits::LONGEST_SLEEP);

@@ -63,6 +63,8 @@ pub(crate) struct Swarm {
     status: watch::Sender<Status>,
     seen: Status,
     told_at: Instant,
+    /// Something has happened since.
+    untold: bool,
 }
 
 /// What a swarm is made of.
@@ -122,6 +124,7 @@ impl Swarm {
             status: watch::Sender::default(),
             seen: Status::default(),
             told_at: Instant::ZERO,
+            untold: false,
         }
     }
 
@@ -157,8 +160,15 @@ impl Swarm {
         let mut next = Some(input);
         while let Some(input) = next {
             if let Some(recording) = &mut self.recording {
+    /// When [`flush`](Self::flush) is to be called, even if nothing happens: for the machine, or for those who watch.
+    pub(crate) fn wakes_at(&self) -> Option<Instant> {
+        let tells_at = self.untold.then(|| self.told_at + STATUS_EVERY);
+        self.poll_timeout().into_iter().chain(tells_at).min()
+    }
+
                 recording.input(now, &input);
             }
+        self.untold = true;
             self.machine.handle_input(now, input, &mut self.outbox);
             while let Some(output) = self.outbox.pop() {
                 if let Some(recording) = &mut self.recording {
@@ -220,7 +230,7 @@ impl Swarm {
                 link.flush();
             }
         }
-        if now.saturating_since(self.told_at) >= STATUS_EVERY {
+        if self.untold && now.saturating_since(self.told_at) >= STATUS_EVERY {
             self.tell(now);
         }
     }
@@ -252,6 +262,7 @@ impl Swarm {
 
     fn act(&mut self, now: Instant, output: Output<Net>) {
         match output {
+        self.untold = false;
             Output::Send { to, message } => self.send(to, message),
             Output::Disk(op) => self.ops.push(op),
             Output::Connect { conn, addr } => {
