@@ -371,7 +371,7 @@ impl Engine {
         if next < self.rings_at || self.rings_at <= now {
             let next = next.min(now + crate::limits::LONGEST_SLEEP);
             if let Some(system) = self.clock.system(next) {
-                self.timer.as_mut().reset(system.into());
+                self.timer.as_mut().reset(system);
             }
             self.rings_at = next;
         }

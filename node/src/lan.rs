@@ -115,7 +115,7 @@ impl Task {
             let due = self.lsd.poll_timeout().and_then(|due| self.clock.system(due));
             let timer = async {
                 match due {
-                    Some(due) => sleep_until(due.into()).await,
+                    Some(due) => sleep_until(due).await,
                     None => std::future::pending().await,
                 }
             };

@@ -148,7 +148,7 @@ async fn expire(registry: &Shared, clock: Clock) {
             registry.poll_timeout()
         };
         match due.and_then(|due| clock.system(due)) {
-            Some(due) => sleep_until(due.into()).await,
+            Some(due) => sleep_until(due).await,
             // Nobody is there; the first one who comes is not forgotten sooner than a minute later.
             None => sleep(Duration::from_mins(1)).await,
         }
