@@ -77,6 +77,8 @@ pub(crate) struct NewTorrent {
     pub(crate) config: Config,
     pub(crate) storage: Storage,
     pub(crate) have: Bitfield,
+    /// Nothing is to be fetched, whatever is missing (BEP 21): the content is not to be written to.
+    pub(crate) upload_only: bool,
     /// Peers that are known beforehand.
     pub(crate) peers: Vec<SocketAddr>,
     /// Trackers in tiers (BEP 12).
@@ -266,7 +268,7 @@ impl Engine {
     }
 
     fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
-        let NewTorrent { metainfo, mut config, storage, have, peers, trackers } = new;
+        let NewTorrent { metainfo, mut config, storage, have, upload_only, peers, trackers } = new;
         bound_connections(&mut config);
         if trackers.is_empty() {
             config.announcing = None;
@@ -284,6 +286,7 @@ impl Engine {
         };
         let geometry = metainfo.geometry();
         let origin = Origin { config, geometry, identity, particulars, have, start: now, seed };
+            upload_only,
         let recording = self.options.trace.take().map(|path| Recording::begin(&path, &origin)).transpose()?;
         let torrent = origin.torrent();
         let (done_in, done) = mpsc::unbounded_channel();

@@ -92,6 +92,7 @@ async fn fetch(
         config,
         storage: opened.storage,
         have: opened.have,
+        upload_only: false,
         peers: [&options.network.peers[..], &peers].concat(),
         trackers: [session.trackers(&metainfo), trackers].concat(),
     };
