@@ -258,7 +258,10 @@ impl Engine {
                 let _ = answer.send(status);
             }
             Order::AddPeers(info_hash, peers) => {
-                let wanted = |swarm: &&mut Swarm| swarm.info_hash() == info_hash && !swarm.is_over();
+                // A private torrent has its peers from its trackers alone (BEP 27).
+                let wanted = |swarm: &&mut Swarm| {
+                    swarm.info_hash() == info_hash && !swarm.is_over() && !swarm.is_private()
+                };
                 if let Some(swarm) = self.swarms.iter_mut().find(wanted) {
                     swarm.input(now, Input::Command(Command::AddPeers(peers)));
                 }
@@ -283,10 +286,10 @@ impl Engine {
             private: metainfo.is_private(),
             port: Some(self.options.port),
             client: CLIENT.into(),
+            upload_only,
         };
         let geometry = metainfo.geometry();
         let origin = Origin { config, geometry, identity, particulars, have, start: now, seed };
-            upload_only,
         let recording = self.options.trace.take().map(|path| Recording::begin(&path, &origin)).transpose()?;
         let torrent = origin.torrent();
         let (done_in, done) = mpsc::unbounded_channel();

@@ -43,6 +43,7 @@ pub(crate) struct Lan {
 #[derive(Debug)]
 enum Order {
     Join(InfoHash),
+    Leave(InfoHash),
     Ask,
 }
 
@@ -83,6 +84,11 @@ impl Lan {
     /// [`CATALOGUE`](minibit_core::lsd::CATALOGUE) as well.
     pub(crate) fn join(&self, info_hash: InfoHash) {
         self.order(Order::Join(info_hash));
+    }
+
+    /// Does not announce a swarm any more, nor tell its peers.
+    pub(crate) fn leave(&self, info_hash: InfoHash) {
+        self.order(Order::Leave(info_hash));
     }
 
     /// Asks who has files to give. They come as peers of [`CATALOGUE`](minibit_core::lsd::CATALOGUE), and are asked what it is
@@ -145,6 +151,7 @@ impl Task {
         while let Some(order) = next {
             match order {
                 Order::Join(info_hash) => self.lsd.join(now, info_hash),
+                Order::Leave(info_hash) => self.lsd.leave(info_hash),
                 Order::Ask => self.lsd.ask(now),
             }
             next = self.ordered.try_recv().ok();

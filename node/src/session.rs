@@ -118,6 +118,13 @@ impl Session {
         Ok(status)
     }
 
+    /// A torrent whose metadata was fetched has turned out to be private (BEP 27): the local network hears no more of it.
+    pub(crate) fn turned_out_private(&self, info_hash: InfoHash) {
+        if let Some(lan) = &self.lan {
+            lan.leave(info_hash);
+        }
+    }
+
     /// Whom to ask for peers: the user's trackers first, then those that the torrent names.
     pub(crate) fn trackers(&self, metainfo: &Metainfo) -> Vec<Vec<String>> {
         let named = metainfo.trackers().into_iter().map(|tier| tier.into_iter().map(Into::into).collect());

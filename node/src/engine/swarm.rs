@@ -137,6 +137,11 @@ impl Swarm {
         self.machine.is_over()
     }
 
+    /// Is it known to be private (BEP 27)?
+    pub(crate) const fn is_private(&self) -> bool {
+        self.machine.is_private()
+    }
+
     /// Do connections of this swarm open without a handshake that would name it?
     pub(crate) const fn is_nameless(&self) -> bool {
         !self.config.handshake
@@ -155,20 +160,20 @@ impl Swarm {
         self.machine.poll_timeout()
     }
 
-    /// Takes one input in, and whatever follows from it.
-    pub(crate) fn input(&mut self, now: Instant, input: Input<Net>) {
-        let mut next = Some(input);
-        while let Some(input) = next {
-            if let Some(recording) = &mut self.recording {
     /// When [`flush`](Self::flush) is to be called, even if nothing happens: for the machine, or for those who watch.
     pub(crate) fn wakes_at(&self) -> Option<Instant> {
         let tells_at = self.untold.then(|| self.told_at + STATUS_EVERY);
         self.poll_timeout().into_iter().chain(tells_at).min()
     }
 
+    /// Takes one input in, and whatever follows from it.
+    pub(crate) fn input(&mut self, now: Instant, input: Input<Net>) {
+        self.untold = true;
+        let mut next = Some(input);
+        while let Some(input) = next {
+            if let Some(recording) = &mut self.recording {
                 recording.input(now, &input);
             }
-        self.untold = true;
             self.machine.handle_input(now, input, &mut self.outbox);
             while let Some(output) = self.outbox.pop() {
                 if let Some(recording) = &mut self.recording {
@@ -257,12 +262,12 @@ impl Swarm {
             Machine::Fetch(fetch) => self.seen.peers = fetch.connection_count() as usize,
         }
         self.told_at = now;
+        self.untold = false;
         self.status.send_replace(self.seen.clone());
     }
 
     fn act(&mut self, now: Instant, output: Output<Net>) {
         match output {
-        self.untold = false;
             Output::Send { to, message } => self.send(to, message),
             Output::Disk(op) => self.ops.push(op),
             Output::Connect { conn, addr } => {

@@ -72,8 +72,11 @@ async fn by_magnet(options: &Get, magnet: Magnet, session: &Session) -> Result<W
     let phase = phase.context("the engine has crashed")?.phase.clone();
     let Phase::Described { info, peers } = phase else { return Err(nobody_described(info_hash)) };
     let metainfo = Metainfo::from_info(&info, info_hash).context("the metadata is not sound")?;
-    // Peers that others have named are not for a private torrent (BEP 27).
-    let peers = if metainfo.is_private() { Vec::new() } else { peers };
+    if metainfo.is_private() {
+        session.turned_out_private(info_hash);
+        // Peers that others have named are not for it (BEP 27).
+        return Ok(Wanted { metainfo, peers: Vec::new(), trackers });
+    }
     Ok(Wanted { metainfo, peers, trackers })
 }
 
