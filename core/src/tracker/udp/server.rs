@@ -93,7 +93,7 @@ impl Server {
         let asks_for_us = family == Family::V6 && request.left > 0 && request.numwant > 0;
         let ourselves = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.port);
         let over_v6 = asks_for_us && tracker.has(now, query.info_hash, ourselves);
-        request.numwant -= u32::from(over_v6);
+        request.numwant = request.numwant.saturating_sub(over_v6.into());
         let interval = tracker.config().interval.as_secs();
         let who = Announcer { addr, id: query.peer_id };
         let (scrape, peers) = tracker
