@@ -67,7 +67,7 @@ async fn offer_all(options: &Seed, session: &mut Session, given: &mut Vec<Given>
     };
     for path in &options.paths {
         let prepared = prepare(path, options.dir.as_deref()).await?;
-        if let Some(new) = give(session, prepared, terms, given).await?
+        if let Some(new) = give(session, prepared, &terms, given).await?
             && !terms.quiet
         {
             announce(options, new)?;
@@ -129,10 +129,10 @@ pub(crate) struct Terms<'a> {
 pub(crate) async fn give<'a>(
     session: &mut Session,
     Prepared { metainfo, content, mode }: Prepared,
-    terms: Terms<'_>,
+    terms: &Terms<'_>,
     given: &'a mut Vec<Given>,
 ) -> Result<Option<&'a Given>, Failure> {
-    let Terms { config, peers, announced, publicity, quiet } = terms;
+    let &Terms { config, peers, announced, publicity, quiet } = terms;
     if given.iter().any(|other| other.metainfo.info_hash() == metainfo.info_hash()) {
         if !quiet {
             writeln!(io::stderr(), "{} is given already", show::harmless(metainfo.name()))?;

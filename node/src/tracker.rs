@@ -120,7 +120,7 @@ async fn give(options: &cli::Tracker, session: &mut Session, given: &mut Vec<Giv
     };
     for path in &options.seed {
         let prepared = seed::prepare(path, None).await?;
-        if let Some(new) = seed::give(session, prepared, terms, given).await?
+        if let Some(new) = seed::give(session, prepared, &terms, given).await?
             && !terms.quiet
         {
             writeln!(io::stderr(), "seeding {}", show::harmless(new.metainfo.name()))?;

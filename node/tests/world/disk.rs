@@ -20,7 +20,7 @@ use crate::support::peer::Peer;
 use crate::support::running::{Running, until};
 
 /// The core tries a disk again that has failed after ten seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LEN: usize = 3 << 20;
 const BLOCK: u32 = 16 << 10;
 
