@@ -13,7 +13,8 @@ mod tiers;
 
 use core::time::Duration;
 
-use crate::config::Announcing;
+use crate::bitfield::Bitfield;
+use crate::config::{Announcing, Asks, Lists};
 use crate::rng::Rng;
 use crate::time::{Instant, nanos};
 
@@ -54,8 +55,20 @@ pub struct AnnounceRequest {
     pub downloaded: u64,
     /// Bytes still missing.
     pub left: u64,
-    /// Peers wanted; 0 with `Stopped`.
+    /// Peers wanted; 0 with `Stopped`, and when this announce only tells.
     pub numwant: u32,
+    /// The pieces that we have, for a tracker that keeps inventories (S1, S3), or all of them once it is so (S4).
+    pub have: Option<Box<Bitfield>>,
+    /// What the list of peers is to say of their pieces.
+    pub lists: Lists,
+}
+
+impl AnnounceRequest {
+    /// An announce of what BEP 3 knows.
+    pub const fn plain(event: AnnounceEvent, totals: Totals, numwant: u32) -> Self {
+        let Totals { uploaded, downloaded, left } = totals;
+        Self { event, uploaded, downloaded, left, numwant, have: None, lists: Lists::Addresses }
+    }
 }
 
 /// What a tracker answers.
@@ -71,6 +84,8 @@ pub struct AnnounceResponse<A> {
     pub seeders: u32,
     /// How many do not.
     pub leechers: u32,
+    /// What some of the peers have, where that was asked for ([`Lists`]).
+    pub inventories: Vec<(A, Bitfield)>,
 }
 
 /// Why there is no answer.
@@ -118,6 +133,12 @@ pub struct Announce {
     /// When the next announce goes; `None` while one is under way, before the start and after the goodbye.
     due: Option<Instant>,
     in_flight: Option<AnnounceEvent>,
+    /// The announce under way asks for peers.
+    asking: bool,
+    /// Peers are wanted as soon as may be.
+    in_need: bool,
+    /// When peers were last asked for.
+    asked: Option<Instant>,
     /// A piece was completed while an announce was under way.
     outdated: bool,
     /// When the last announce went.
@@ -138,6 +159,9 @@ impl Announce {
             completed: false,
             due: None,
             in_flight: None,
+            asking: false,
+            in_need: false,
+            asked: None,
             outdated: false,
             sent: None,
             min_gap: MIN_GAP,
@@ -179,6 +203,7 @@ impl Announce {
     /// way or the tracker is failing.
     pub fn want_peers(&mut self, now: Instant) {
         if let (Phase::Running, Some(sent), 0) = (self.phase, self.sent, self.failures) {
+            self.in_need = true;
             self.bring_forward(now.max(sent + self.min_gap));
         }
     }
@@ -224,13 +249,38 @@ impl Announce {
         }
         self.outdated = false;
         self.sent = Some(now);
-        Some(AnnounceRequest {
-            event,
-            uploaded: totals.uploaded,
-            downloaded: totals.downloaded,
-            left: totals.left,
-            numwant: if event == AnnounceEvent::Stopped { 0 } else { self.choices.numwant },
-        })
+        self.asking = self.asks(now, event);
+        if self.asking {
+            self.asked = Some(now);
+            self.in_need = false;
+        }
+        let numwant = if self.asking { self.choices.numwant } else { 0 };
+        Some(AnnounceRequest { lists: self.choices.lists, ..AnnounceRequest::plain(event, totals, numwant) })
+    }
+
+    /// Does an announce that goes now ask for peers? One that was brought forward by a piece only tells of it, until the next one is due
+    /// that asks.
+    fn asks(&self, now: Instant, event: AnnounceEvent) -> bool {
+        let due = |asked: Instant| self.choices.interval.is_none_or(|own| now >= asked + own_gap(own));
+        match event {
+            AnnounceEvent::Started => true,
+            AnnounceEvent::Completed => self.choices.lists == Lists::Addresses,
+            AnnounceEvent::Stopped => false,
+            AnnounceEvent::None
+                if self.in_need && self.asked.is_none_or(|asked| now >= asked + self.min_gap) =>
+            {
+                true
+            }
+            AnnounceEvent::None => {
+                let told = self.choices.on_piece && self.choices.lists != Lists::Addresses;
+                self.choices.asks == Asks::Always && (!told || self.asked.is_none_or(due))
+            }
+        }
+    }
+
+    /// Has the announce under way asked for peers? Then its answer has the whole list.
+    pub(crate) const fn is_asking(&self) -> bool {
+        self.asking && self.in_flight.is_some()
     }
 
     /// The announce under way was answered, or failed. An answer that nobody waits for is ignored.
@@ -245,14 +295,16 @@ impl Announce {
         let Some(event) = self.in_flight.take() else { return };
         self.due = Some(if let Ok(response) = result {
             self.failures = 0;
+            self.in_need &= !self.asking;
             self.owed.retain(|&owed| owed != event);
             self.min_gap = response.min_interval.unwrap_or(MIN_GAP).clamp(MIN_GAP, MAX_GAP);
             if self.outdated || !self.owed.is_empty() {
                 now
             } else {
                 let asked = response.interval.clamp(self.min_gap, MAX_GAP);
-                let gap = self.choices.interval.map_or(asked, |own| own.clamp(MIN_OWN_GAP, MAX_GAP));
-                now.max(self.sent.unwrap_or(now) + gap)
+                let gap = self.choices.interval.map_or(asked, own_gap);
+                let since = if self.choices.asks == Asks::Always { self.asked } else { self.sent };
+                now.max(since.unwrap_or(now) + gap)
             }
         } else {
             let pause = pause(self.failures, rng);
@@ -269,6 +321,11 @@ impl Announce {
             self.due = Some(self.due.map_or(when, |due| due.min(when)));
         }
     }
+}
+
+/// A participant's own interval, within bounds.
+fn own_gap(own: Duration) -> Duration {
+    own.clamp(MIN_OWN_GAP, MAX_GAP)
 }
 
 /// How long to wait after a failure that follows `failures` others: doubling, give or take a tenth.

@@ -331,6 +331,11 @@ pub enum DisconnectReason {
     Idle,
     /// Both sides have everything.
     BothSeeds,
+    /// What the connection was for has been handed over, or there is nothing of it to give: a piece, or the last one that was missing
+    /// (S3, S4). A driver closes it after what it has been given to send.
+    Done,
+    /// The peer asks for what is not here, and there is no other way to say so (S3, S4).
+    NotHere,
     /// The peer does not give us the metadata that we have nothing but the info-hash of.
     NoMetadata,
     /// A newcomer needs the place, or the same peer has come again on another connection.

@@ -7,6 +7,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::MessageKind;
+
 /// What a node on a LAN starts from: requests under way at once, enough for the first round trip …
 const LAN_REQUESTS: u32 = 128;
 /// … and block data between the core and one connection's socket. A choke or a cancel still finds what is behind it unsent.
@@ -115,6 +117,11 @@ pub enum Requests {
 pub enum Inventory {
     /// The bitfield once, then `have` for each piece, to those who lack it.
     Have,
+    /// The same, but each piece is told to everyone, whether or not it has the piece (S1 `have`, S2 `announce_block`).
+    HaveToAll,
+    /// Nothing is said on connections: the tracker tells, as far as [`Announcing::lists`] says (S3, S4). Who has everything
+    /// opens no connections, and asking for what is not here ends one.
+    Tracker,
     /// The whole bitfield again and again, on our own clock (S2, S5).
     Broadcast {
         /// Time between broadcasts.
@@ -124,14 +131,65 @@ pub enum Inventory {
     },
 }
 
-/// How messages are written on the wire.
+/// What a connection is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Connections {
+    /// As many pieces as there are to be had, for as long as both ends like (BEP 3).
+    Lasting,
+    /// One piece, and then it is closed (S3). Needs [`Lists::Inventories`] or [`Lists::Holders`]: whom to open one to is known
+    /// from the tracker's list alone. [`Requests`] says how much of the piece is asked for at a time.
+    PerPiece {
+        /// So many pieces are fetched at a time.
+        parallel: u32,
+    },
+    /// One piece, given by whoever has called: the other one chooses it, and then they part; at once when there is none. Nobody is
+    /// called but whom [`Command::AddPeers`](crate::boundary::Command::AddPeers) names, and nobody is remembered. The
+    /// contacts of the models of Hajek and Zhu (2010).
+    Contacts,
+}
+
+/// What a tracker's list of peers says of their pieces, and what it is told of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lists {
+    /// Nothing: addresses (BEP 3).
+    #[default]
+    Addresses,
+    /// Which pieces each has; ours are told with every announce (S1, S3).
+    Inventories,
+    /// The list has those alone who have everything; that we do is told once it is so (S4).
+    Holders,
+}
+
+/// Which of the announces that are no events ask for peers. The others only say that we are here, and what we have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asks {
+    /// All of them, but for a new piece's.
+    Always,
+    /// Those alone that are made for want of peers, see [`Announcing::low_peers`] (S4: heartbeats ask for nothing).
+    InNeed,
+}
+
+/// How messages are written on the wire. The bytes of each are in [`wire`](crate::wire).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
     /// BEP 3's binary messages.
     Bep3,
-    /// Four bytes of length, then a JSON object; block data in base64 (S1, S2, S5).
+    /// Four bytes of length, then a JSON object with the names of BEP 3; block data in base64.
     Json,
+    /// S1's own JSON messages.
+    S1,
+    /// S2's own JSON messages.
+    S2,
+    /// S3's `GET <index>`, answered with bare bytes.
+    S3,
+    /// S4's `GET <file> <offset> <size>`, answered with bare bytes.
+    S4,
+    /// S5's own JSON messages.
+    S5,
 }
 
 /// Times after which silence means something.
@@ -199,10 +257,14 @@ pub struct Announcing {
     pub numwant: u32,
     /// Ask again after so long, whatever the tracker says (S3: 30 s). `None`: the tracker's own interval.
     pub interval: Option<Duration>,
-    /// Announce each completed piece at once (S1, S3: `UPDATE`).
+    /// Announce each completed piece at once (S1, S3: `UPDATE`). Such an announce tells, and asks for nobody.
     pub on_piece: bool,
     /// With fewer connections than this, ask again as soon as the tracker's minimum interval allows.
     pub low_peers: u32,
+    /// What the tracker's list says of pieces.
+    pub lists: Lists,
+    /// Which announces ask for peers.
+    pub asks: Asks,
 }
 
 /// One participant's choices.
@@ -218,6 +280,8 @@ pub struct Config {
     pub requests: Requests,
     /// How peers learn what we have.
     pub inventory: Inventory,
+    /// What a connection is opened for.
+    pub connections: Connections,
     /// Do connections open with a handshake? S5's open with the inventory.
     pub handshake: bool,
     /// Are `interested` and `not interested` sent? Without them everyone counts as interested (S2–S5).
@@ -275,6 +339,30 @@ impl Config {
         self.timeouts.unused_slot = Some(LAN_UNUSED_SLOT);
         self.timeouts.reconnect_alone = Some(LAN_RECONNECT_ALONE);
         self
+    }
+
+    /// A kind of message that these choices call for and the [encoding](Self::encoding) has no word for. Who starts a
+    /// participant refuses such a configuration; what is left then is never asked of an encoder.
+    ///
+    /// Messages that are only sent to who has offered to understand them (BEP 6, BEP 10) are none of these: an encoding without
+    /// words for them has none for the offer either.
+    pub fn unspoken(&self) -> Option<MessageKind> {
+        let called_for = [
+            (MessageKind::Handshake, self.handshake),
+            (MessageKind::Bitfield, self.inventory != Inventory::Tracker),
+            (MessageKind::Have, matches!(self.inventory, Inventory::Have | Inventory::HaveToAll)),
+            (MessageKind::Interested, self.interest),
+            (MessageKind::Unchoke, !self.has_no_choking()),
+            (MessageKind::Request, true),
+            (MessageKind::Piece, true),
+        ];
+        let unspoken = |&(kind, called_for): &(MessageKind, bool)| called_for && !self.encoding.speaks(kind);
+        called_for.iter().find(|it| unspoken(it)).map(|&(kind, _)| kind)
+    }
+
+    /// Is nothing said of pieces on connections?
+    pub(crate) fn told_by_tracker_alone(&self) -> bool {
+        self.inventory == Inventory::Tracker
     }
 
     /// Connections begin unchoked in both directions and no choke message exists (S3–S5).

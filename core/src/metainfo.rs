@@ -35,7 +35,7 @@ pub const MAX_TRACKERS: usize = 1000;
 pub const MAX_PIECE_LEN: u32 = 512 * 1024 * 1024;
 
 /// Bytes of a piece's SHA-1.
-const HASH_LEN: usize = 20;
+pub(crate) const HASH_LEN: usize = 20;
 
 // The file's limit is the one that binds: no list of hashes that fits is longer than the geometry allows.
 const _: () = assert!(MAX_LEN / HASH_LEN < MAX_PIECES as usize);
@@ -190,6 +190,8 @@ pub struct File {
     pub offset: u64,
     /// Only there to align the next file (BEP 47): its bytes are zeros, it is not to be written, and its path is not unique.
     pub padding: bool,
+    /// SHA-1 of the whole file, where whoever made the torrent has put it in (BEP 47).
+    pub sha1: Option<[u8; HASH_LEN]>,
 }
 
 impl Metainfo {
@@ -247,9 +249,19 @@ impl Metainfo {
         &self.files
     }
 
-    /// The lengths, with blocks of 16 KiB, or of a piece when that is shorter.
+    /// The lengths, with blocks of 16 KiB, or of a piece when that is shorter, until [`in_blocks_of`](Self::in_blocks_of) says
+    /// otherwise.
     pub const fn geometry(&self) -> Geometry {
         self.geometry
+    }
+
+    /// The same, to be asked for in blocks of this length in bytes.
+    ///
+    /// # Errors
+    /// When there can be no such blocks.
+    pub fn in_blocks_of(mut self, block_len: u32) -> Result<Self, GeometryError> {
+        self.geometry = Geometry::new(self.geometry.len(), self.geometry.nominal_piece_len(), block_len)?;
+        Ok(self)
     }
 
     /// SHA-1 of a piece; `None` when the piece is another, longer torrent's.

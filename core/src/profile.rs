@@ -4,13 +4,13 @@
 //! its description as the choices of [`config`](crate::config) allow. A scenario or a command line starts from a profile and
 //! may change single choices.
 //!
-//! | profile | pieces | choking | requests | inventory | tracker |
+//! | profile | pieces | choking | requests | who has what | tracker |
 //! |---|---|---|---|---|---|
-//! | `bittorrent` | rarest first | tit for tat, 4 + 1 | pipelined | have | its own interval |
-//! | `s1` | rarest first | random slots, 4 + 1 | one in 5 s | have | every 5 s, and each piece |
-//! | `s2` | rarest first | contribution, 4 + 1 | one per connection | have | its own interval; it seeds |
-//! | `s3` | rarest first | none | one per connection | have | every 30 s, and each piece |
-//! | `s4` | sequential | none | one per connection | have | every 30 s |
+//! | `bittorrent` | rarest first | tit for tat, 4 + 1 | pipelined | have, to who lacks it | its own interval |
+//! | `s1` | rarest first | random slots, 4 + 1 | one in 5 s | have, to all; the tracker's list | every 5 s, and each piece |
+//! | `s2` | rarest first | contribution, 4 + 1 | one per connection | have, to all | five peers of its choice; it seeds |
+//! | `s3` | rarest first | none | one connection per piece | the tracker's list | every 30 s, and each piece |
+//! | `s4` | sequential | none | one per connection | whom the tracker lists has all | asked once; a heartbeat every 30 s |
 //! | `s5` | rarest first | none | one in 1.07 s | broadcast every 4 s | once; it seeds |
 //!
 //! Sources: BEP 3, BEP 6; Cohen 2003, *Incentives build robustness in BitTorrent*; Legout et al. 2006, *Rarest first and choke
@@ -23,8 +23,8 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
-    Announcing, ChokeAlgorithm, Choking, Config, Encoding, Inventory, Limits, PieceSelection, Requests,
-    Timeouts,
+    Announcing, Asks, ChokeAlgorithm, Choking, Config, Connections, Encoding, Inventory, Limits, Lists,
+    PieceSelection, Requests, Timeouts,
 };
 
 /// A named set of choices.
@@ -38,13 +38,9 @@ pub enum Profile {
     S1,
     /// The second one: the tracker owns the file and seeds it; only contributors are served.
     S2,
-    /// The P2P simulator: a UDP tracker, one TCP connection and one `GET` for each piece, nobody is choked.
-    ///
-    /// Its line protocol is no [`Encoding`] yet: messages are BEP 3's, and connections stay open between pieces.
+    /// The P2P simulator: a UDP tracker that knows who has what, one TCP connection and one `GET` for each piece, nobody is choked.
     S3,
-    /// The P2P network for file transmission: one worker for each source drains a queue of chunks, in order.
-    ///
-    /// Its line protocol is no [`Encoding`] yet: messages are BEP 3's.
+    /// The P2P network for file transmission: one worker for each source drains a queue of chunks, in order. A source has all.
     S4,
     /// The third `MiniBit`: a full mesh, inventories broadcast again and again, one request in 1.07 s; the tracker seeds.
     ///
@@ -104,6 +100,17 @@ impl Profile {
         }
     }
 
+    /// How long its tracker remembers a peer that is silent, where that is less than a tracker's usual hour.
+    pub const fn peer_timeout(self) -> Option<Duration> {
+        match self {
+            // Who is not connected any more is removed; it is asked every 5 s, so three rounds stand for a lost connection.
+            Self::S1 => Some(Duration::from_secs(15)),
+            // PEER_TIMEOUT, and S4's time-out; the numbers are not said: three times the period at which peers say that they are there.
+            Self::S3 | Self::S4 => Some(Duration::from_secs(90)),
+            Self::Bittorrent | Self::S2 | Self::S5 => None,
+        }
+    }
+
     /// Which messages count as the price of a download.
     pub const fn counting(self) -> Counting {
         match self {
@@ -142,6 +149,7 @@ const BITTORRENT: Config = Config {
         slack: Duration::from_millis(500),
     },
     inventory: Inventory::Have,
+    connections: Connections::Lasting,
     handshake: true,
     interest: true,
     fast_extension: true,
@@ -200,20 +208,17 @@ const BITTORRENT: Config = Config {
         on_piece: false,
         // Bram Cohen's client asks again below 20 peers (Legout et al. 2006, section II-C).
         low_peers: 20,
+        lists: Lists::Addresses,
+        asks: Asks::Always,
     }),
 };
 
-/// What the five systems have in common: they know neither BEP 6 nor an endgame, and frame JSON.
-const MINIBIT: Config = Config {
-    fast_extension: false,
-    allowed_fast: 0,
-    suggest: false,
-    endgame: false,
-    encoding: Encoding::Json,
-    ..BITTORRENT
-};
+/// What the five systems have in common: they know neither BEP 6 nor an endgame.
+const MINIBIT: Config =
+    Config { fast_extension: false, allowed_fast: 0, suggest: false, endgame: false, ..BITTORRENT };
 
 const S1: Config = Config {
+    encoding: Encoding::S1,
     // Every 10 s: shuffle the interested peers, 4 regular and 1 optimistic, and tell only the differences.
     choking: Choking {
         algorithm: ChokeAlgorithm::RandomSlots,
@@ -223,25 +228,44 @@ const S1: Config = Config {
     },
     // Every 5 s: ask for the rarest missing piece from a peer that has it and is not choking us.
     requests: Requests::Paced { interval: Duration::from_secs(5), ask_all_when_unknown: false },
+    // `have` for each new piece, to whoever is connected.
+    inventory: Inventory::HaveToAll,
     announcing: Some(Announcing {
-        numwant: 50,
+        // GET_PEERS is answered with all others; no answer of ours has more than 200 (I12).
+        numwant: 200,
         // Every 5 s: connect to new peers (GET_PEERS) …
         interval: Some(Duration::from_secs(5)),
         // … and UPDATE_BLOCKS for new pieces.
         on_piece: true,
         low_peers: 0,
+        // REGISTER and GET_PEERS say who has which pieces.
+        lists: Lists::Inventories,
+        asks: Asks::Always,
     }),
     ..MINIBIT
 };
 
 const S2: Config = Config {
+    encoding: Encoding::S2,
     // Serves only peers that contribute, plus one random optimistic unchoke. How many contributors is not said: BEP 3's four.
     choking: Choking { algorithm: ChokeAlgorithm::Contribution, ..BITTORRENT.choking },
     // One block request at a time, answered by the block.
     requests: Requests::Fixed(1),
-    // Neither handshake nor interest is among its messages: connections open with the inventory ("have blocks").
+    // The inventory when a connection opens ("have blocks"), and "announce block" to all for each new one.
+    inventory: Inventory::HaveToAll,
+    // Neither handshake nor interest is among its messages: connections open with the inventory.
     handshake: false,
     interest: false,
+    // While fewer than five peers are known the tracker sends them all, and else a part of them: five. Who knows few asks again, no
+    // oftener than the tracker allows.
+    announcing: Some(Announcing {
+        numwant: 5,
+        interval: None,
+        on_piece: false,
+        low_peers: 5,
+        lists: Lists::Addresses,
+        asks: Asks::Always,
+    }),
     ..MINIBIT
 };
 
@@ -264,38 +288,50 @@ const S2_TRACKER: Config = Config {
 const UNCHOKED: Choking = Choking { algorithm: ChokeAlgorithm::None, immediate: true, ..BITTORRENT.choking };
 
 const S3: Config = Config {
+    encoding: Encoding::S3,
     // Rarest first over the tracker's list; the holder is drawn.
     choking: UNCHOKED,
-    // One connection for each piece: GET, the bytes, closed.
+    // One connection for each piece: GET, the bytes, closed. How many at a time is not said: a download is one loop.
     requests: Requests::Fixed(1),
+    connections: Connections::PerPiece { parallel: 1 },
+    // GET is its only message: what others have is in the tracker's list.
+    inventory: Inventory::Tracker,
+    handshake: false,
     interest: false,
-    // Until its own line protocol is an encoding. BEP 3's opens with a handshake.
-    encoding: Encoding::Bep3,
     announcing: Some(Announcing {
         // PEERLIST has all other peers; no answer of ours has more than 200 (I12).
         numwant: 200,
-        // UPDATE every 30 s and at once after each new piece.
+        // UPDATE every 30 s and at once after each new piece. When the list is asked for anew (JOIN) is not said: every 30 s.
         interval: Some(Duration::from_secs(30)),
         on_piece: true,
         low_peers: 0,
+        lists: Lists::Inventories,
+        asks: Asks::Always,
     }),
     ..MINIBIT
 };
 
 const S4: Config = Config {
-    // One worker for each source drains a shared queue of chunks, first to last.
+    encoding: Encoding::S4,
+    // One worker for each source drains a shared queue of chunks, first to last; it stays connected.
     pieces: PieceSelection::Sequential,
-    // The heartbeat; its period is not said, so it is S3's. New pieces are not told: a file is announced when it is whole.
+    connections: Connections::Lasting,
     announcing: Some(Announcing {
         numwant: 200,
+        // The heartbeat; its period is not said, so it is S3's.
         interval: Some(Duration::from_secs(30)),
+        // New pieces are not told: a file is announced when it is whole (`register`, `update`).
         on_piece: false,
-        low_peers: 0,
+        // `search` is asked once, and again when there is no source.
+        low_peers: 1,
+        lists: Lists::Holders,
+        asks: Asks::InNeed,
     }),
     ..S3
 };
 
 const S5: Config = Config {
+    encoding: Encoding::S5,
     // The least frequent missing block, at random among equals, from a holder drawn at random, the tracker included.
     pieces: PieceSelection::RarestFirst,
     // Its "top 4 by rarity" never kept anybody from being served: BLOCO answers at once.
@@ -309,7 +345,14 @@ const S5: Config = Config {
     // A full mesh: everybody who is known is dialled, all at a time.
     limits: Limits { connections: 200, dial_target: 200, half_open: 200, ..BITTORRENT.limits },
     // REGISTRO once. The list has everybody; again only when the tracker's interval is over.
-    announcing: Some(Announcing { numwant: 200, interval: None, on_piece: false, low_peers: 0 }),
+    announcing: Some(Announcing {
+        numwant: 200,
+        interval: None,
+        on_piece: false,
+        low_peers: 0,
+        lists: Lists::Addresses,
+        asks: Asks::Always,
+    }),
     ..MINIBIT
 };
 
@@ -377,9 +420,10 @@ mod tests {
                 assert!(timeouts.reconnect >= Duration::from_mins(1));
                 assert!(config.announcing.is_none_or(|announcing| announcing.numwant <= 200));
                 assert!(
-                    config.encoding == Encoding::Json || config.handshake,
+                    config.encoding != Encoding::Bep3 || config.handshake,
                     "BEP 3 opens with a handshake"
                 );
+                assert_eq!(config.unspoken(), None, "{}", profile.name());
             }
             if let Some(seed) = profile.tracker_seed_config() {
                 let silent = profile.config().has_no_choking();

@@ -82,6 +82,8 @@ pub enum Purpose {
     Test = 13,
     /// Decisions of one participant's search for metadata.
     Metadata = 14,
+    /// When a peer calls another one, and whom, where contacts are random.
+    Contacts = 15,
 }
 
 /// A random generator: one stream of one seed.

@@ -3,7 +3,9 @@
 //! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
 //! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close, `room` who gives way
 //! when there are too many, `messages` what peers say, `download` what is
-//! asked of whom, `late` what is done about late blocks, `paced` the slow rhythm of S1 and S5, `partials` blocks of open pieces,
+//! asked of whom, `late` what is done about late blocks, `paced` the slow rhythm of S1 and S5, `errands` one
+//! connection for each piece (S3), `meeting` connections for a single piece,
+//! `told` what the tracker says of pieces (S1, S3, S4), `partials` blocks of open pieces,
 //! `blame` who sent what was wrong, `disk` whether writing works, `extended` and `pex` what is said through the extension protocol,
 //! `upload` who may ask, `idlers` who does not use that, `queue` what for, `service` and `turns` who is sent blocks when,
 //! `suggest` and `super_seed` what a first seeder sends to whom, `timers`.
@@ -18,11 +20,13 @@ mod blame;
 pub(crate) mod conns;
 mod disk;
 mod download;
+mod errands;
 mod extended;
 mod idlers;
 pub(crate) mod known;
 mod late;
 pub(crate) mod lifecycle;
+mod meeting;
 mod messages;
 pub(crate) mod pace;
 mod paced;
@@ -37,6 +41,7 @@ mod service;
 mod suggest;
 mod super_seed;
 mod timers;
+mod told;
 mod turns;
 mod upload;
 
@@ -48,7 +53,7 @@ use crate::announce::{Announce, Totals};
 use crate::bitfield::Bitfield;
 use crate::boundary::{Command, Env, Input, Outbox, Output};
 use crate::choker::{Candidate, Choker};
-use crate::config::{Config, Inventory};
+use crate::config::{Config, Inventory, Lists};
 use crate::geometry::Geometry;
 use crate::id::{BlockRef, ConnId, InfoHash, PeerId};
 use crate::picker::Picker;
@@ -66,6 +71,7 @@ use peer::Peer;
 use suggest::Suggestions;
 use super_seed::SuperSeed;
 use timers::Timers;
+use told::Told;
 
 /// What a participant is, besides its choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +178,7 @@ pub struct Torrent<E: Env> {
     left: u64,
     conns: ConnTable<Peer<E>>,
     known: KnownPeers<E::Addr>,
+    told: Told<E::Addr>,
     half_open: u32,
     dialling: Pace,
     bans: HostBans,
@@ -222,6 +229,7 @@ impl<E: Env> Torrent<E> {
             left,
             conns: ConnTable::new(),
             known: KnownPeers::new(config.limits.known_peers),
+            told: Told::new(),
             half_open: 0,
             dialling: Pace::new(config.limits.dials_per_second),
             bans: HostBans::default(),
@@ -271,15 +279,22 @@ impl<E: Env> Torrent<E> {
             Input::Sent { to, bytes } => self.on_sent(now, to, bytes, out),
             Input::Disk(done) => self.on_disk(now, done, out),
             Input::Announced(result) => {
+                let list = self.announce.as_ref().is_some_and(Announce::is_asking);
                 if let Some(announce) = &mut self.announce {
                     announce.answered(now, &result, &mut self.rng);
                 }
-                if let Ok(response) = *result {
-                    self.learn(now, &response.peers, out);
+                if let Ok(mut response) = *result {
+                    let peers = core::mem::take(&mut response.peers);
+                    if list {
+                        self.hear_list(now, &peers, response.inventories, out);
+                    }
+                    self.learn(now, &peers, out);
                 }
                 self.poll_announce(now, out);
             }
             Input::Command(Command::Start) => self.start(now, out),
+            // Where the tracker alone tells who has what, nothing is known of them that they could be asked for.
+            Input::Command(Command::AddPeers(_)) if self.config.told_by_tracker_alone() => {}
             Input::Command(Command::AddPeers(addrs)) => self.learn(now, &addrs, out),
             Input::Command(Command::Stop) => self.stop(now, out),
         }
@@ -392,7 +407,13 @@ impl<E: Env> Torrent<E> {
     fn poll_announce(&mut self, now: Instant, out: &mut Outbox<E>) {
         let totals =
             Totals { uploaded: self.stats.uploaded, downloaded: self.stats.downloaded, left: self.left };
-        while let Some(request) = self.announce.as_mut().and_then(|announce| announce.poll(now, totals)) {
+        while let Some(mut request) = self.announce.as_mut().and_then(|announce| announce.poll(now, totals)) {
+            let told = match request.lists {
+                Lists::Addresses => false,
+                Lists::Inventories => true,
+                Lists::Holders => self.have.is_full(),
+            };
+            request.have = told.then(|| Box::new(self.have.clone()));
             out.push(Output::Announce(Box::new(request)));
         }
     }

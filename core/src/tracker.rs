@@ -8,6 +8,8 @@
 //!   asked for. Before anything is answered, those who fell silent are removed: no answer depends on when the last sweep was.
 //! - Leechers get a uniform choice of all others, seeders a uniform choice of the leechers. S2's rule, to send everyone
 //!   while fewer than five are known, is the same: who asks for five gets all of four.
+//! - Who asks for inventories hears of all that it may be told of who has what (S1, S3); who asks for holders, only of those who
+//!   have everything (S4).
 //! - The counters in every answer are those of the swarm as it is after this announce.
 //! - Swarms and peers are bounded. A full swarm still answers newcomers, without registering them, so that they can join
 //!   by dialling; a new swarm beyond the bound is refused.
@@ -18,12 +20,14 @@
 mod compact;
 pub mod directory;
 pub mod http;
+mod inventories;
 pub mod json;
 mod peers;
 mod pool;
 mod query;
 mod sample;
 mod swarm;
+pub mod systems;
 pub mod udp;
 
 use std::collections::BTreeMap;
@@ -32,11 +36,14 @@ use std::collections::btree_map::Entry;
 use core::time::Duration;
 
 use crate::announce::{AnnounceError, AnnounceEvent, AnnounceRequest, AnnounceResponse};
+use crate::bitfield::Bitfield;
+use crate::config::Lists;
 use crate::id::{InfoHash, PeerId};
 use crate::rng::{Purpose, Rng, Seed};
 use crate::time::Instant;
+use inventories::Inventories;
 use pool::Key;
-use swarm::{Room, Swarm, Wanted};
+use swarm::{Room, Swarm, Wanted, Who};
 
 pub use compact::{Compact, Family, Kept, Packed, PackedOf};
 pub use query::{DEFAULT_NUMWANT, Query};
@@ -126,6 +133,7 @@ impl Scrape {
 pub struct Tracker<A: Compact> {
     config: TrackerConfig,
     swarms: BTreeMap<InfoHash, Swarm<A>>,
+    inventories: Inventories<A>,
     rng: Rng,
     key: Key,
     room: Room<A>,
@@ -139,6 +147,7 @@ impl<A: Compact> Tracker<A> {
         Self {
             config,
             swarms: BTreeMap::new(),
+            inventories: Inventories::new(),
             rng: seed.stream(Purpose::Tracker, 0),
             key: Key::draw(&mut seed.stream(Purpose::Tracker, 1)),
             room: Room::new(),
@@ -177,13 +186,43 @@ impl<A: Compact> Tracker<A> {
     ) -> Result<AnnounceResponse<A>, TrackerError> {
         let TrackerConfig { interval, min_interval, .. } = self.config;
         let (scrape, peers) = self.announce_packed(now, info_hash, who, request, None)?;
+        let Scrape { seeders, leechers, .. } = scrape;
+        let peers: Vec<A> = peers.iter().copied().map(A::unpack).collect();
+        if request.event == AnnounceEvent::Stopped {
+            self.inventories.forget(info_hash, who.addr);
+        } else if let Some(pieces) = request.have.as_deref()
+            && self.is_registered(info_hash, who.addr)
+        {
+            self.inventories.tell(info_hash, who.addr, pieces.clone());
+        }
+        let inventories = match (request.lists, request.have.as_deref()) {
+            (Lists::Inventories, Some(own)) => peers
+                .iter()
+                .filter_map(|&peer| Some((peer, self.inventory(info_hash, peer, own.len())?)))
+                .collect(),
+            _ => Vec::new(),
+        };
         Ok(AnnounceResponse {
             interval,
             min_interval: Some(min_interval),
-            peers: peers.iter().copied().map(A::unpack).collect(),
-            seeders: scrape.seeders,
-            leechers: scrape.leechers,
+            peers,
+            seeders,
+            leechers,
+            inventories,
         })
+    }
+
+    /// What a registered peer has, in a torrent of so many pieces, as far as it is known: what it has told last, or everything when it lacks nothing.
+    pub fn inventory(&self, info_hash: InfoHash, addr: A, pieces: u32) -> Option<Bitfield> {
+        let swarm = self.swarms.get(&info_hash)?;
+        if swarm.is_seeder(&self.key, addr)? {
+            return Some(Bitfield::all(pieces));
+        }
+        self.inventories.of(info_hash, addr).filter(|told| told.len() == pieces).cloned()
+    }
+
+    fn is_registered(&self, info_hash: InfoHash, addr: A) -> bool {
+        self.swarms.get(&info_hash).is_some_and(|swarm| swarm.is_seeder(&self.key, addr).is_some())
     }
 
     /// The same without an allocation: counters, and peers of one family or of any, in random order.
@@ -219,7 +258,12 @@ impl<A: Compact> Tracker<A> {
             let seeder = request.left == 0;
             let completed = seeder && request.event == AnnounceEvent::Completed;
             swarm.register(key, now, who, (seeder, completed), max_peers_per_swarm);
-            let wanted = Wanted { seeder, count: request.numwant.min(max_peers), family };
+            let of = match request.lists {
+                Lists::Holders => Who::Seeders,
+                _ if seeder => Who::Leechers,
+                _ => Who::All,
+            };
+            let wanted = Wanted { of, count: request.numwant.min(max_peers), family };
             swarm.choose(key, &mut self.rng, who.addr, wanted, &mut self.room);
         }
         Ok((Scrape::of(swarm), &self.room.peers))
@@ -238,13 +282,14 @@ impl<A: Compact> Tracker<A> {
         let (mut peers, mut scrape) = (Vec::new(), Scrape::default());
         if let Some(swarm) = self.swarms.get_mut(&info_hash) {
             swarm.expire(&self.key, now, timeout);
-            let wanted = Wanted { seeder: false, count: numwant.min(max_peers), family: None };
+            let wanted = Wanted { of: Who::All, count: numwant.min(max_peers), family: None };
             swarm.choose(&self.key, &mut self.rng, asker, wanted, &mut self.room);
             peers = self.room.peers.iter().map(|&peer| A::unpack(peer)).collect();
             scrape = Scrape::of(swarm);
         }
         let Scrape { seeders, leechers, .. } = scrape;
-        AnnounceResponse { interval, min_interval: Some(min_interval), peers, seeders, leechers }
+        let inventories = Vec::new();
+        AnnounceResponse { interval, min_interval: Some(min_interval), peers, seeders, leechers, inventories }
     }
 
     /// A peer is still there, and as it was. False when it is not registered: it has to announce.
@@ -258,7 +303,7 @@ impl<A: Compact> Tracker<A> {
     pub fn has(&mut self, now: Instant, info_hash: InfoHash, addr: A) -> bool {
         let Some(swarm) = self.swarms.get_mut(&info_hash) else { return false };
         swarm.expire(&self.key, now, self.config.timeout);
-        swarm.has(&self.key, addr)
+        swarm.is_seeder(&self.key, addr).is_some()
     }
 
     /// The counters of a swarm; `None` when it is not known.
@@ -290,6 +335,11 @@ impl<A: Compact> Tracker<A> {
             next = Some(next.map_or(expires, |next| next.min(expires)));
             true
         });
+        let (swarms, key) = (&self.swarms, &self.key);
+        let here = |info_hash, addr| {
+            swarms.get(&info_hash).is_some_and(|swarm: &Swarm<A>| swarm.is_seeder(key, addr).is_some())
+        };
+        self.inventories.retain(here);
         self.sweep = next.map(|next| next.clamp(now + SWEEP, now + FURTHEST));
     }
 }

@@ -1,7 +1,13 @@
-//! Messages as bytes: two encodings of the same [`Message`], and a decoder that takes a stream as it comes.
+//! Messages as bytes: seven encodings of the same [`Message`], and a decoder that takes a stream as it comes.
 //!
-//! [`bep3`] is the binary encoding that every client speaks, [`json`] the one that can be read with any packet tool. The
-//! simulator asks [`encoded_len`] alone; the node encodes, and decodes with one [`Decoder`] per connection.
+//! [`bep3`] is the binary encoding that every client speaks, [`json`] the one that can be read with any packet tool; the other
+//! five are those of the systems S1 to S5, with their own words. S1, S2 and S5 are JSON, too, S3 and S4 are [text] and bare bytes.
+//! All but BEP 3's are described to the byte in `core/PROTOCOLS.md`, and its examples are run by a test.
+//!
+//! The simulator asks [`encoded_len`] alone; the node encodes, and decodes with one [`Decoder`] per connection. Some messages of the
+//! systems have [names](Names) in them that a [`Message`] has not, so who has them encodes a [`Speech`] and not only an
+//! [`Encoding`]. What an encoding has no word for is not written; [`Config::unspoken`](crate::Config::unspoken) finds out
+//! beforehand.
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};
@@ -11,7 +17,7 @@
 //!
 //! let have: Message<Bytes> = Message::Have { index: 3 };
 //! let mut stream = BytesMut::new();
-//! encode(Encoding::Bep3, &have, &mut stream);
+//! encode(Encoding::Bep3, &have, &mut stream)?;
 //! assert_eq!(stream, [0, 0, 0, 5, 4, 0, 0, 0, 3][..]);
 //! assert_eq!(encoded_len(Encoding::Bep3, &have), 9);
 //! assert_eq!(encoded_len(Encoding::Json, &have), 29);
@@ -22,6 +28,7 @@
 //! assert_eq!(decoder.decode(&mut start), Ok(None));
 //! start.unsplit(stream);
 //! assert_eq!(decoder.decode(&mut start), Ok(Some(have)));
+//! # Ok::<(), minibit_core::wire::Unspoken>(())
 //! ```
 //!
 //! What a peer can make us keep is bounded by [`Limits`]: a length prefix is judged before anything is waited for, and
@@ -31,9 +38,14 @@
 
 pub mod bep3;
 mod bits;
+mod framed;
+mod in_order;
 pub mod json;
+mod sink;
+mod speech;
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
@@ -41,9 +53,13 @@ use crate::config::Encoding;
 use crate::geometry::{BLOCK_LEN, Geometry, MAX_PIECES};
 use crate::message::Message;
 use crate::payload::Payload;
+use framed::Words;
 
 pub use bep3::Bep3Error;
+pub use in_order::InOrder;
 pub use json::JsonError;
+pub use speech::{MAX_ID, MAX_WHOLE_PIECE, Names, Speech, Unspoken, peer_id};
+pub use text::TextError;
 
 /// The longest payload of an extension message in bytes: 64 KiB, above what BEP 9 and BEP 11 send.
 pub const MAX_EXTENDED_LEN: u32 = 64 * 1024;
@@ -58,6 +74,9 @@ pub enum WireError {
     /// The JSON encoding is broken.
     #[error(transparent)]
     Json(#[from] JsonError),
+    /// A line of S3 or S4 makes no sense, or asks for what is not there.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// The first bytes open no encoding that we know.
     #[error("the connection opens with neither a BitTorrent handshake nor a JSON message")]
     UnknownProtocol,
@@ -112,24 +131,39 @@ impl Limits {
     }
 }
 
-/// The length in bytes of the encoded message, all framing included, without encoding it. Never looks at block data.
-pub fn encoded_len<D: Payload>(encoding: Encoding, message: &Message<D>) -> u64 {
-    match encoding {
-        Encoding::Bep3 => bep3::encoded_len(message),
-        Encoding::Json => json::encoded_len(message),
+/// The length in bytes of the encoded message, all framing included, without encoding it; 0 when there is no word for it. Never
+/// looks at block data.
+pub fn encoded_len<'a, D: Payload>(speech: impl Into<Speech<'a>>, message: &Message<D>) -> u64 {
+    let speech = speech.into();
+    match (speech.encoding, Words::of(speech.encoding)) {
+        (_, Some(words)) => framed::encoded_len(words, speech, message).unwrap_or(0),
+        (Encoding::Bep3, _) => bep3::encoded_len(message),
+        (Encoding::S3 | Encoding::S4, _) => text::encoded_len(speech, message).unwrap_or(0),
+        _ => json::encoded_len(message),
     }
 }
 
 /// Appends the encoded message.
 ///
+/// # Errors
+/// When the encoding has no word for it. Nothing is written then.
+///
 /// # Panics
 /// When the message is 4 GiB long or longer.
-pub fn encode(encoding: Encoding, message: &Message<Bytes>, out: &mut BytesMut) {
-    out.reserve(usize::try_from(encoded_len(encoding, message)).unwrap_or(0));
-    match encoding {
-        Encoding::Bep3 => bep3::encode(message, out),
-        Encoding::Json => json::encode(message, out),
+pub fn encode<'a>(
+    speech: impl Into<Speech<'a>>,
+    message: &Message<Bytes>,
+    out: &mut BytesMut,
+) -> Result<(), Unspoken> {
+    let speech = speech.into();
+    out.reserve(usize::try_from(encoded_len(speech, message)).unwrap_or(0));
+    match (speech.encoding, Words::of(speech.encoding)) {
+        (_, Some(words)) => framed::encode(words, speech, message, out)?,
+        (Encoding::Bep3, _) => bep3::encode(message, out),
+        (Encoding::S3 | Encoding::S4, _) => text::encode(speech, message, out)?,
+        _ => json::encode(message, out),
     }
+    Ok(())
 }
 
 /// Tells the encoding from the first bytes of a connection; `None` when more are needed, at most five.
@@ -151,9 +185,18 @@ pub fn detect(first: &[u8]) -> Result<Option<Encoding>, WireError> {
 /// Turns the bytes of one direction of a connection into messages.
 #[derive(Debug)]
 pub struct Decoder {
-    encoding: Encoding,
+    reader: Reader,
     limits: Limits,
     state: State,
+}
+
+/// What differs between the encodings.
+#[derive(Debug)]
+enum Reader {
+    Bep3,
+    Json,
+    Framed(Box<framed::Reader>),
+    Text(Box<text::Reader>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -172,8 +215,23 @@ impl Decoder {
     /// A decoder at the start of a stream. `handshake`: does the stream open with one ([`Config::handshake`])?
     ///
     /// [`Config::handshake`]: crate::config::Config::handshake
-    pub const fn new(encoding: Encoding, handshake: bool, limits: Limits) -> Self {
-        Self { encoding, limits, state: if handshake { State::Opening } else { State::Open } }
+    pub fn new<'a>(speech: impl Into<Speech<'a>>, handshake: bool, limits: Limits) -> Self {
+        let speech = speech.into();
+        let reader = match (speech.encoding, Words::of(speech.encoding)) {
+            (_, Some(words)) => Reader::Framed(Box::new(framed::Reader::new(words, speech.names))),
+            (Encoding::Bep3, _) => Reader::Bep3,
+            (Encoding::S3 | Encoding::S4, _) => Reader::Text(Box::new(text::Reader::new(speech))),
+            _ => Reader::Json,
+        };
+        Self { reader, limits, state: if handshake { State::Opening } else { State::Open } }
+    }
+
+    /// A message is about to be sent on this connection. Where [answers are bare bytes](Encoding::answers_bare) this is how they
+    /// are understood; otherwise it has no effect.
+    pub fn sent<D>(&mut self, message: &Message<D>) {
+        if let (Reader::Text(reader), Message::Request(span)) = (&mut self.reader, message) {
+            reader.asked(*span);
+        }
     }
 
     /// Takes the next message off the front of `source`; `None` when more bytes are needed.
@@ -195,10 +253,10 @@ impl Decoder {
                     return Ok(None);
                 }
                 self.state = State::Open;
-                self.decode_frame(source)
+                self.decode_frame(source, false)
             }
-            State::Opening => self.decode_handshake(source),
-            State::Open => self.decode_frame(source),
+            State::Opening => self.decode_frame(source, true),
+            State::Open => self.decode_frame(source, false),
         };
         match decoded {
             Ok(Some(_)) => self.state = State::Open,
@@ -206,7 +264,7 @@ impl Decoder {
             Err(WireError::Bep3(Bep3Error::UnknownId { len, .. })) => {
                 self.state = State::Skipping((len as usize).saturating_sub(1));
             }
-            Err(error) if error.is_unknown_message() => self.state = State::Open,
+            Err(error) if error.is_unknown_message() => {}
             Err(error) => self.state = State::Broken(error),
         }
         decoded
@@ -216,23 +274,25 @@ impl Decoder {
     /// than what is missing keeps a peer's share of memory below this.
     pub fn max_buffered(&self) -> usize {
         let opening = matches!(self.state, State::Opening);
-        match self.encoding {
-            Encoding::Bep3 => bep3::max_buffered(&self.limits, opening),
-            Encoding::Json => json::max_buffered(&self.limits, opening),
+        match self.reader {
+            Reader::Bep3 => bep3::max_buffered(&self.limits, opening),
+            Reader::Json => json::max_buffered(&self.limits, opening),
+            Reader::Framed(_) => framed::max_buffered(&self.limits, opening),
+            Reader::Text(_) => text::max_buffered(&self.limits),
         }
     }
 
-    fn decode_handshake(&self, source: &mut BytesMut) -> Result<Option<Message<Bytes>>, WireError> {
-        Ok(match self.encoding {
-            Encoding::Bep3 => bep3::decode_handshake(source)?,
-            Encoding::Json => json::decode(source, &self.limits, true)?,
-        })
-    }
-
-    fn decode_frame(&self, source: &mut BytesMut) -> Result<Option<Message<Bytes>>, WireError> {
-        Ok(match self.encoding {
-            Encoding::Bep3 => bep3::decode(source, &self.limits)?,
-            Encoding::Json => json::decode(source, &self.limits, false)?,
+    fn decode_frame(
+        &mut self,
+        source: &mut BytesMut,
+        opening: bool,
+    ) -> Result<Option<Message<Bytes>>, WireError> {
+        Ok(match &mut self.reader {
+            Reader::Bep3 if opening => bep3::decode_handshake(source)?,
+            Reader::Bep3 => bep3::decode(source, &self.limits)?,
+            Reader::Json => json::decode(source, &self.limits, opening)?,
+            Reader::Framed(reader) => reader.decode(source, &self.limits, opening)?,
+            Reader::Text(reader) => reader.decode(source, &self.limits)?,
         })
     }
 }

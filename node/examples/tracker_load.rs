@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
-use minibit_core::announce::{AnnounceEvent, AnnounceRequest};
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use minibit_core::rng::{Purpose, Rng};
 use minibit_core::tracker::http::announce_query;
 use minibit_core::tracker::udp::{UdpRequest, UdpResponse};
@@ -195,13 +195,11 @@ fn query(target: &Target, rng: &mut Rng) -> Query {
         peer_id: PeerId(*b"-MB0000-load12345678"),
         port: u16::try_from(port).expect("it is a port"),
         key: 1,
-        request: AnnounceRequest {
-            event: AnnounceEvent::None,
-            uploaded: 0,
-            downloaded: 0,
-            left,
-            numwant: target.numwant,
-        },
+        request: AnnounceRequest::plain(
+            AnnounceEvent::None,
+            Totals { left, ..Totals::default() },
+            target.numwant,
+        ),
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
-    /// The file or directory to describe; it is read once and not changed
+    /// The file or directory to describe; it is read once, with --sha1 twice, and not changed
     pub(crate) path: PathBuf,
     /// The torrent file to write [default: PATH's name with .torrent after it, in the current directory]
     #[arg(short, long, value_name = "FILE")]
@@ -78,6 +78,9 @@ pub(crate) struct Create {
     /// Peers are to be had from the trackers alone (BEP 27)
     #[arg(short, long, requires = "trackers")]
     pub(crate) private: bool,
+    /// Put in the SHA-1 of each whole file, to be compared when a download is complete (BEP 47)
+    #[arg(long)]
+    pub(crate) sha1: bool,
     /// Replace the torrent file if there is one
     #[arg(short, long)]
     pub(crate) force: bool,

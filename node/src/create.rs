@@ -18,7 +18,7 @@ use self::progress::Progress;
 use crate::cli::Create;
 use crate::failure::Failure;
 use crate::storage::{Files, hash_pieces};
-use crate::{called_as, show};
+use crate::{called_as, show, whole};
 
 pub(crate) fn run(options: &Create) -> Result<(), Failure> {
     let content = Content::find(&options.path)?;
@@ -50,6 +50,7 @@ pub(crate) fn metainfo_of(path: &Path) -> Result<Metainfo, Failure> {
         trackers: Vec::new(),
         piece_length: None,
         private: false,
+        sha1: false,
         force: false,
     };
     describe(&Content::find(path)?, &options)
@@ -84,6 +85,10 @@ fn describe(content: &Content, options: &Create) -> Result<Metainfo, Failure> {
         }
     });
     drop(progress);
+    if options.sha1 {
+        let digests = content.files.iter().map(|(path, _)| whole::sha1_of(path));
+        builder = builder.sha1(digests.collect::<Result<_, _>>()?);
+    }
     // Two files that changed by as much in opposite directions would not show in the total.
     if let Some(changed) = content.changed() {
         return Err(anyhow!("{} has changed while it was read", changed.display()).into());

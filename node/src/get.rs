@@ -21,11 +21,12 @@ use self::wanted::Wanted;
 use crate::cli::Get;
 use crate::engine::{NewTorrent, Phase, Status};
 use crate::failure::Failure;
+use crate::fit::fit;
 use crate::interrupt::Interrupt;
 use crate::progress::{self, Progress};
 use crate::session::{self, Publicity, Session};
 use crate::storage::{self, Mode, OpenReport, Opened, Shortage};
-use crate::{called_as, show, summary};
+use crate::{called_as, show, summary, whole};
 
 /// How often the display is brought up to date.
 const TICK: Duration = Duration::from_millis(100);
@@ -74,7 +75,9 @@ async fn fetch(
         () = &mut deadline => return Err(Failure::not_found(anyhow!("not found in time; nothing was begun"))),
         () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted; nothing was begun"))),
     };
-    let metainfo = Arc::new(metainfo);
+    let choices = &options.choices;
+    let config = if pour::is_wanted(options) { choices.in_order_config() } else { choices.config() };
+    let metainfo = Arc::new(fit(metainfo, &config)?);
     let (opened, passed_on) = {
         let opening = prepare(options, &metainfo);
         tokio::select! {
@@ -85,8 +88,6 @@ async fn fetch(
     };
     warn(&opened.report, options.network.quiet)?;
     let had = Status { pieces: opened.have.count(), ..Status::default() };
-    let choices = &options.choices;
-    let config = if passed_on.is_some() { choices.in_order_config() } else { choices.config() };
     let torrent = NewTorrent {
         metainfo: Arc::clone(&metainfo),
         config,
@@ -94,10 +95,10 @@ async fn fetch(
         have: opened.have,
         upload_only: false,
         peers: [&options.network.peers[..], &peers].concat(),
-        trackers: [session.trackers(&metainfo), trackers].concat(),
+        trackers: [session.trackers(&metainfo, config.encoding), trackers].concat(),
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
-    let watched = watch(options, &metainfo, passed_on, &mut status, deadline, &mut interrupt).await;
+    let watched = watch(options, &metainfo, passed_on.clone(), &mut status, deadline, &mut interrupt).await;
     let seen = status.borrow().clone();
     let path = match watched {
         Ended::Complete(path) => path,
@@ -108,7 +109,9 @@ async fn fetch(
         Ended::TimedOut => return Err(too_slow(&metainfo, &seen)),
         Ended::Interrupted => return Err(interrupted(options, &metainfo, &seen)),
     };
-    report(options, &metainfo, &path, &had, &seen, session.clock.now() - start)?;
+    let took = session.clock.now() - start;
+    let whole = whole_files(&metainfo, &path, passed_on).await?;
+    report(options, &metainfo, &path, &had, &seen, took, whole)?;
     if let Some(time) = options.seed_after {
         session.give(&metainfo, 0, Publicity::Name);
         tokio::select! {
@@ -150,6 +153,20 @@ pub(crate) async fn open(
         opened
     });
     Ok(checking.await.context("the check has crashed")??)
+}
+
+/// Compares whole files, where the torrent has hashes of them, on a thread of its own. How many?
+async fn whole_files(
+    metainfo: &Arc<Metainfo>,
+    path: &Path,
+    passed_on: Option<Arc<File>>,
+) -> Result<usize, Failure> {
+    let (metainfo, path) = (Arc::clone(metainfo), path.to_owned());
+    let comparing = tokio::task::spawn_blocking(move || match passed_on {
+        Some(file) => whole::compare_passed_on(&metainfo, &file),
+        None => whole::compare(&metainfo, &path),
+    });
+    comparing.await.context("the comparison has crashed")?
 }
 
 /// Says what was found, where that is of interest.
@@ -259,6 +276,7 @@ fn report(
     had: &Status,
     seen: &Status,
     took: Duration,
+    whole: usize,
 ) -> Result<(), Failure> {
     let geometry = metainfo.geometry();
     let fetched = seen.stats.downloaded - seen.stats.wasted.min(seen.stats.downloaded);
@@ -267,6 +285,7 @@ fn report(
         summary["path"] = path.to_string_lossy().into();
         summary["pieces_before"] = had.pieces.into();
         summary["verified"] = true.into();
+        summary["whole_files_equal"] = whole.into();
         writeln!(io::stdout(), "{summary}")?;
     } else if !pour::is_wanted(options) {
         writeln!(io::stdout(), "{}", path.display())?;
@@ -277,12 +296,13 @@ fn report(
             format!("{name}: {} were here already, verified", show::size(geometry.len()))
         } else {
             format!(
-                "{name}: {} in {}, {} on average, from {}, {} sent, verified",
+                "{name}: {} in {}, {} on average, from {}, {} sent, verified{}",
                 show::size(fetched),
                 progress::duration(took),
                 progress::rate(fetched, took),
                 show::count(seen.sources as usize, "peer"),
                 show::count(usize::try_from(seen.sent.total()).unwrap_or(usize::MAX), "message"),
+                if whole > 0 { ", the SHA-1 of the whole is equal" } else { "" },
             )
         };
         writeln!(io::stderr(), "{text}")?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::Inspect;
 use crate::failure::Failure;
-use crate::{show, torrent_file};
+use crate::{show, torrent_file, whole};
 
 pub(crate) fn run(options: &Inspect) -> Result<(), Failure> {
     let metainfo = torrent_file::read(&options.file)?;
@@ -49,7 +49,10 @@ fn machine(metainfo: &Metainfo, out: &mut impl Write) -> Result<(), Failure> {
     let files: Vec<_> = metainfo
         .files()
         .iter()
-        .map(|file| json!({ "path": file.path, "length": file.len, "padding": file.padding }))
+        .map(|file| {
+            let sha1 = file.sha1.map(|digest| whole::hex(&digest));
+            json!({ "path": file.path, "length": file.len, "padding": file.padding, "sha1": sha1 })
+        })
         .collect();
     let value = json!({
         "schema": 1,

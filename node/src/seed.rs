@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::cli::Seed;
 use crate::engine::{NewTorrent, Status};
 use crate::failure::Failure;
+use crate::fit::fit;
 use crate::get;
 use crate::session::{self, Publicity, Session};
 use crate::storage::Mode;
@@ -66,7 +67,7 @@ async fn offer_all(options: &Seed, session: &mut Session, given: &mut Vec<Given>
         quiet: options.network.quiet,
     };
     for path in &options.paths {
-        let prepared = prepare(path, options.dir.as_deref()).await?;
+        let prepared = prepare(path, options.dir.as_deref(), &terms.config).await?;
         if let Some(new) = give(session, prepared, &terms, given).await?
             && !terms.quiet
         {
@@ -90,23 +91,23 @@ pub(crate) struct Prepared {
 }
 
 /// Finds out what is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
-pub(crate) async fn prepare(path: &Path, dir: Option<&Path>) -> Result<Prepared, Failure> {
-    let (path, dir) = (path.to_owned(), dir.map(Path::to_owned));
-    tokio::task::spawn_blocking(move || what_is(&path, dir.as_deref()))
+pub(crate) async fn prepare(path: &Path, dir: Option<&Path>, config: &Config) -> Result<Prepared, Failure> {
+    let (path, dir, config) = (path.to_owned(), dir.map(Path::to_owned), *config);
+    tokio::task::spawn_blocking(move || what_is(&path, dir.as_deref(), &config))
         .await
         .context("hashing has crashed")?
 }
 
 /// The metainfo of a file or directory, or of what a torrent file describes; and where its content is: in `dir`, or else beside
 /// the torrent file.
-fn what_is(path: &Path, dir: Option<&Path>) -> Result<Prepared, Failure> {
+fn what_is(path: &Path, dir: Option<&Path>, config: &Config) -> Result<Prepared, Failure> {
     if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
         let metainfo = torrent_file::read(path)?;
         let dir = dir.or(path.parent()).unwrap_or(Path::new(""));
         let content = dir.join(metainfo.name());
-        return Ok(Prepared { metainfo: Arc::new(metainfo), content, mode: Mode::Seed });
+        return Ok(Prepared { metainfo: Arc::new(fit(metainfo, config)?), content, mode: Mode::Seed });
     }
-    let metainfo = Arc::new(create::metainfo_of(path)?);
+    let metainfo = Arc::new(fit(create::metainfo_of(path)?, config)?);
     Ok(Prepared { metainfo, content: path.into(), mode: Mode::SeedHashed })
 }
 
@@ -150,7 +151,7 @@ pub(crate) async fn give<'a>(
         have: opened.have,
         upload_only: true,
         peers: peers.to_vec(),
-        trackers: if announced { session.trackers(&metainfo) } else { Vec::new() },
+        trackers: if announced { session.trackers(&metainfo, config.encoding) } else { Vec::new() },
     };
     let since = session.clock.now();
     let status = session.join(torrent, publicity).await?;

@@ -78,7 +78,7 @@ pub(crate) fn run(options: &cli::Tracker) -> Result<(), Failure> {
 async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
     let clock = Clock::start();
     let seed = Seed::from_bytes(random()?);
-    let registry = Registry::of_tracker(TrackerConfig::default(), clock, seed).shared();
+    let registry = Registry::of_tracker(TrackerConfig::default(), clock, seed, random()?).shared();
     let tally = Arc::new(Tally::default());
     let (ip, port) = options.listen.map_or((None, PORT), |addr| (Some(addr.ip()), addr.port()));
     let listener = Listener::bind(ip, port).with_context(|| format!("cannot listen on port {port}"))?;
@@ -119,7 +119,7 @@ async fn give(options: &cli::Tracker, session: &mut Session, given: &mut Vec<Giv
         quiet: options.quiet,
     };
     for path in &options.seed {
-        let prepared = seed::prepare(path, None).await?;
+        let prepared = seed::prepare(path, None, &terms.config).await?;
         if let Some(new) = seed::give(session, prepared, &terms, given).await?
             && !terms.quiet
         {

@@ -5,6 +5,7 @@
 //! finish, or a sweep cannot be merged; 2 wrong usage, a wrong scenario or no record; 130 interrupted.
 
 mod bench;
+mod clock;
 mod compare;
 mod progress;
 mod replay;
@@ -14,13 +15,16 @@ mod sweep;
 mod table;
 mod validate;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::report::{ReportError, atomic};
 
 /// The run failed.
 const FAILED: u8 = 1;
@@ -66,9 +70,10 @@ Exit codes:
   0    done
   1    an `expect` rule does not hold; or two runs with the same seed differ, or a replay from its
        record; or, in a scenario without rules, the swarm got stuck or reached a limit; or parts of
-       a sweep are missing
+       a sweep are missing; or a comparison is worse than its baseline; or a disk failed
   2    wrong usage, a wrong scenario, or no record: nothing is written
-  130  interrupted: the report says how far the runs had come";
+  130  interrupted: the report of `run` says how far the runs had come, a shard goes on where it
+       was, other commands write nothing";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Colour {
@@ -121,7 +126,7 @@ enum Files {
 enum Format {
     /// Tables for people.
     Human,
-    /// One JSON object: `summary.json`.
+    /// One JSON object.
     Json,
 }
 
@@ -210,15 +215,41 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         tell(&render(error));
         ExitCode::from(WRONG)
     } else {
-        tell(&format!("error: {error:#}"));
+        tell(&format!("error: {}", in_words(error)));
         ExitCode::from(if is_usage(error) { WRONG } else { FAILED })
     }
 }
+
+/// What went wrong, why, and last what to do about it: a message may end in a hint, and the causes belong before that.
+fn in_words(error: &anyhow::Error) -> String {
+    let whole = error.to_string();
+    let (what, hint) =
+        whole.split_once(HINT).map_or((whole.as_str(), None), |(what, hint)| (what, Some(hint)));
+    let mut words = what.to_owned();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors say their cause themselves.
+        if !words.contains(&cause) {
+            let _infallible = write!(words, ": {cause}");
+        }
+    }
+    if let Some(hint) = hint {
+        words.extend([HINT, hint]);
+    }
+    words
+}
+
+/// What a hint begins with.
+const HINT: &str = "\n  hint: ";
 
 /// Is it the command line that is wrong, or what it names?
 fn is_usage(error: &anyhow::Error) -> bool {
     use crate::compare::baseline::{BadRule, BaselineError};
     error.is::<Usage>()
+        || error.is::<NoFolder>()
+        || matches!(
+            error.downcast_ref(),
+            Some(ReportError::NoReports { .. } | ReportError::Unreadable { .. })
+        )
         || error.is::<crate::compare::plan::BadAxis>()
         || error.is::<BadRule>()
         || error.is::<BaselineError>()
@@ -229,6 +260,19 @@ fn is_usage(error: &anyhow::Error) -> bool {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(&'static str);
+
+/// The folder for what is to be written cannot be written to.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write into the folder {}\n  hint: name another one with --out", path.display())]
+struct NoFolder {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+/// Makes sure that a folder can be written to: better now than after an hour of runs.
+fn writable(dir: &Path) -> Result<(), NoFolder> {
+    atomic::try_out(dir).map_err(|source| NoFolder { path: dir.to_owned(), source })
+}
 
 /// A scenario's error with its source frame.
 fn render(error: &crate::scenario::ScenarioError) -> String {

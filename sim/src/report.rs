@@ -17,6 +17,7 @@
 
 pub mod atomic;
 pub mod bound;
+pub mod command;
 pub mod csv;
 pub mod findings;
 pub mod format;
@@ -69,6 +70,20 @@ pub enum ReportError {
         /// What it said.
         source: io::Error,
     },
+    /// What a list is to be made of cannot be read.
+    #[error("cannot read {}\n  hint: name the folder that has the folders of the reports", path.display())]
+    Unreadable {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// There is nothing to list.
+    #[error("there is no report in {}\n  hint: name the folder that has the folders of the reports", path.display())]
+    NoReports {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A row could not be encoded.
     #[error("cannot encode a table")]
     Csv(#[from] ::csv::Error),
@@ -93,14 +108,6 @@ pub enum ReportError {
 /// When a file cannot be written or a picture cannot be drawn; then what was in the folder is still there.
 pub fn write(dir: &Path, input: &ReportInput<'_>) -> Result<Vec<PathBuf>, ReportError> {
     atomic::write_all(dir, &files(input)?)
-}
-
-/// The content of `summary.json`.
-///
-/// # Errors
-/// When a value cannot be encoded.
-pub fn summary_json(input: &ReportInput<'_>) -> Result<Vec<u8>, ReportError> {
-    json(&Summary::new(input))
 }
 
 /// Names and contents of all files, the manifest last.

@@ -186,6 +186,8 @@ pub struct Group {
     pub arrivals: Arrivals,
     /// When they leave.
     pub departures: Departures,
+    /// With [`Neighbours::RandomContacts`], how often each of them calls another: the rate of a Poisson process. Else 0.
+    pub contacts_per_second: f64,
     /// Their protocol choices.
     pub config: Config,
     /// Name of the profile that the choices started from.
@@ -285,6 +287,9 @@ pub enum Neighbours {
     Mesh,
     /// Each peer knows so many others, drawn; acquaintance is mutual.
     Degree(u32),
+    /// Nobody knows anybody: peers call each other at random, for one piece at a time. How often is said by
+    /// [`Group::contacts_per_second`].
+    RandomContacts,
 }
 
 /// When a run ends.

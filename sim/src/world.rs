@@ -2,17 +2,18 @@
 //!
 //! Single-threaded: a run is a function of its scenario and its seed. Events are taken from one queue in the order of
 //! (time, sequence number); each is handed to the network or to a participant's `Torrent`, whose outputs become messages in the
-//! network and new events. The parts: `participant` one peer's record, `connect` set-up and end of connections, `act` what
-//! becomes of outputs, `tracker` the tracker's host, `coming` joining and leaving, `watch` the stop rules, `sample` the timeline,
+//! network and new events. The parts: `participant` one peer's record, `connect` set-up and end of connections, `contacts` random
+//! calls, `act` what becomes of outputs, `tracker` the tracker's host, `coming` joining and leaving, `watch` the stop rules, `sample` the timeline,
 //! `copies` how pieces spread, `trace` the log of events.
 //!
 //! What is assumed: disks are as fast as needed and hashing takes no time; connection set-up costs one round trip and two
-//! 40-byte segments; a closed connection drops what was still on its way and the other end hears of it one delay later;
+//! 40-byte segments; a closed connection drops what was still on its way, unless the end that closes it is done, and the other end hears of it one delay later;
 //! announces are single datagrams with BEP 15's sizes (or the JSON text's), without its exchange of connection ids.
 
 mod act;
 mod coming;
 mod connect;
+mod contacts;
 mod copies;
 mod participant;
 mod sample;
@@ -37,6 +38,7 @@ use crate::results::{Ending, RunResult};
 use crate::scenario::Scenario;
 
 use connect::End;
+use contacts::Contacts;
 use participant::Participant;
 use sample::Timeline;
 pub use trace::Trace;
@@ -56,6 +58,8 @@ enum Event {
     Leave(u32, coming::Farewell),
     /// A participant hears that a connection is gone, or could not be opened.
     Gone(connect::Gone),
+    /// A participant calls another one, drawn at random.
+    Contact(u32),
     /// The tracker's timer.
     TrackerSweep,
     /// A row of the timeline is due.
@@ -69,6 +73,8 @@ enum Packet {
     Syn,
     /// Accepts it.
     SynAck,
+    /// Closes it, after what was sent before.
+    Fin,
     /// A message of the peer protocol.
     Message(Message<Virtual>),
     /// A peer asks the tracker.
@@ -141,6 +147,7 @@ struct World<'a> {
     crashed: Vec<bool>,
     tracker: Option<TrackerHost>,
     watch: Watch,
+    contacts: Contacts,
     timeline: Timeline,
     outbox: Outbox<Simulated>,
     deliveries: Vec<Delivery<Packet>>,
@@ -236,6 +243,7 @@ impl<'a> World<'a> {
             network,
             ends: Vec::new(),
             watch: Watch::new(scenario, &geometry, &participants, &seed),
+            contacts: Contacts::default(),
             timeline: Timeline::default(),
             crashed: vec![false; participants.len()],
             participants,
@@ -291,6 +299,7 @@ impl<'a> World<'a> {
             Event::Join(peer) => self.join(peer),
             Event::Leave(peer, farewell) => self.leave(peer, farewell),
             Event::Gone(gone) => self.on_gone(gone),
+            Event::Contact(peer) => self.on_contact(peer),
             Event::TrackerSweep => self.on_tracker_sweep(),
             Event::Sample => self.on_sample(),
         }

@@ -120,6 +120,22 @@ const CHANGES: &[(&str, &str, &str)] = &[
         r#""neighbours": [["seed", "leechers-5"]]"#,
     ),
     ("too high a degree", r#""tracker": { "max_peers": 50 }"#, r#""neighbours": { "degree": 5 }"#),
+    (
+        "random contacts without a rate",
+        r#""tracker": { "max_peers": 50 }"#,
+        r#""neighbours": "random_contacts""#,
+    ),
+    (
+        "too many random contacts",
+        r#""tracker": { "max_peers": 50 }"#,
+        r#""neighbours": "random_contacts", "defaults": { "contacts_per_second": 1e9 }"#,
+    ),
+    (
+        "paced requests of those who meet by chance",
+        r#""tracker": { "max_peers": 50 }"#,
+        r#""neighbours": "random_contacts", "defaults": { "contacts_per_second": 1, "profile": "s1" }"#,
+    ),
+    ("a rate of contacts in a mesh", r#""count": 4"#, r#""contacts_per_second": 1"#),
     ("a tracker that forgets too soon", r#""max_peers": 50"#, r#""timeout": "1 s""#),
     ("a seeding tracker without a link", r#""max_peers": 50"#, r#""seed": true"#),
     ("a run of no time", r#""1 h""#, r#""0 s""#),

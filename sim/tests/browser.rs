@@ -45,6 +45,25 @@ window.addEventListener("load", () => setTimeout(() => {
     seen.figures[data.dataset.hover] = { kind: told.kind, shown, hidden: tip.style.display === "none" };
   }
   seen.asked = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith("data:"));
+  const light = (colour) => colour.match(/[\d.]+/g).slice(0, 3)
+    .map((part) => part / 255).map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+  const contrast = (a, b) => { const [low, high] = [light(a), light(b)].sort((x, y) => x - y); return (high + 0.05) / (low + 0.05); };
+  const card = getComputedStyle(document.querySelector("section, figure")).backgroundColor;
+  seen.page = light(getComputedStyle(document.body).backgroundColor);
+  seen.card = light(card);
+  // Words on cards; those within the cells of a map have these for their ground.
+  const words = [...document.querySelectorAll("h1, h2, p, td, th, svg text")].filter((word) => word.textContent.trim());
+  const ground = (word) => {
+    const box = word.getBoundingClientRect(), [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const below = [...(word.ownerSVGElement?.querySelectorAll("rect") ?? [])].filter((rect) => {
+      const its = rect.getBoundingClientRect();
+      return its.left <= x && x <= its.right && its.top <= y && y <= its.bottom && getComputedStyle(rect).fillOpacity !== "0";
+    }).at(-1);
+    return below && getComputedStyle(below).fill.startsWith("rgb") && getComputedStyle(below).fillOpacity === "1" ? getComputedStyle(below).fill : card;
+  };
+  const ink = (word) => word.ownerSVGElement ? getComputedStyle(word).fill : getComputedStyle(word).color;
+  seen.faint = words.filter((word) => contrast(ink(word), ground(word)) < 3).map((word) => `${word.textContent} ${ink(word)} on ${ground(word)}`);
   seen.wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
   const note = document.createElement("template");
   note.id = "seen";
@@ -57,8 +76,15 @@ fn chromium() -> String {
     std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned())
 }
 
+/// How a page is looked at, as Chromium numbers it.
+#[derive(Clone, Copy, Debug)]
+enum View {
+    Dark = 0,
+    Light = 1,
+}
+
 /// What the probe saw on a page in a window this wide.
-fn seen(page: &Path, width: u32) -> Value {
+fn seen(page: &Path, width: u32, view: View) -> Value {
     let text = std::fs::read_to_string(page).unwrap();
     let probed = text
         .replacen("<style>", &format!("{WATCH}<style>"), 1)
@@ -71,6 +97,7 @@ fn seen(page: &Path, width: u32) -> Value {
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("--window-size={width},900"))
+        .arg(format!("--blink-settings=preferredColorScheme={}", view as u8))
         .args(["--virtual-time-budget=5000", "--dump-dom"])
         .arg(format!("file://{}", copy.display()))
         .output()
@@ -89,7 +116,13 @@ fn base64(text: &str) -> Vec<u8> {
 }
 
 /// All that must hold on any page.
-fn check(seen: &Value) {
+fn check(seen: &Value, view: View) {
+    let lightness = |what: &str| seen[what].as_f64().unwrap();
+    match view {
+        View::Light => assert!(lightness("page") > 0.8 && lightness("card") > 0.8, "{view:?}"),
+        View::Dark => assert!(lightness("page") < 0.1 && lightness("card") < 0.1, "{view:?}"),
+    }
+    assert_eq!(seen["faint"], json!([]), "{view:?}");
     assert_eq!(seen["state"], "READY", "the last line of the script was reached");
     assert_eq!(seen["troubles"], json!([]));
     assert_eq!(seen["asked"], json!([]), "the page asks nobody for anything");
@@ -118,7 +151,8 @@ fn check(seen: &Value) {
         let tells = match figure["kind"].as_str().unwrap() {
             "cells" => shown.contains(" · "),
             "curves" => shown.starts_with("at ") && shown.contains('\n'),
-            _ => shown.contains("seed "),
+            // A seed, or a cell with its axes, value and interval.
+            _ => shown.contains("seed ") || shown.lines().count() >= 4,
         };
         assert!(tells, "{name}: {shown}");
     }
@@ -144,13 +178,29 @@ fn pages_work_in_a_browser() {
     };
     sim(&["run", "swarm.json", "--runs", "2"]);
     sim(&["compare", "swarm.json", "--vary", "pieces=rarest-first,random,sequential", "--runs", "8"]);
+    let sweep = json!({
+        "scenario": "swarm.json",
+        "axes": [
+            { "path": "groups.seed.up", "name": "upload of the seed", "values": ["128 KiB/s", "1 MiB/s"] },
+            { "path": "groups.peer.up", "name": "upload of each peer", "values": ["128 KiB/s", "512 KiB/s", "1 MiB/s"] }
+        ],
+        "policies": { "path": "pieces", "values": ["rarest-first", "sequential"] },
+        "seeds": 8
+    });
+    std::fs::write(dir.path().join("grid.json"), sweep.to_string()).unwrap();
+    sim(&["sweep", "run", "grid.json", "--out", "runs"]);
+    sim(&["merge", "runs"]);
+    sim(&["report", "runs"]);
     sim(&["report", "--index"]);
     let reports = dir.path().join("reports");
-    for (page, tables, figures) in
-        [("swarm/index.html", 1, 5), ("swarm_by_pieces/index.html", 2, 10), ("index.html", 0, 0)]
-    {
-        for width in [1200, 390] {
-            let seen = seen(&reports.join(page), width);
+    for (page, tables, figures) in [
+        ("swarm/index.html", 1, 5),
+        ("swarm_by_pieces/index.html", 2, 10),
+        ("grid/index.html", 1, 2),
+        ("index.html", 0, 0),
+    ] {
+        for (width, view) in [(1200, View::Light), (390, View::Light), (1200, View::Dark)] {
+            let seen = seen(&reports.join(page), width, view);
             let local = page == "index.html";
             if local {
                 // The list shows pictures that lie beside it, and nothing else.
@@ -158,7 +208,7 @@ fn pages_work_in_a_browser() {
                     assert!(name.as_str().unwrap().starts_with("file://"), "{name}");
                 }
             } else {
-                check(&seen);
+                check(&seen, view);
             }
             assert_eq!(seen["state"], "READY");
             assert_eq!(seen["tables"].as_array().unwrap().len(), tables, "{page}");

@@ -1,6 +1,7 @@
 //! The program `sim` as its users meet it: exit codes, what is written where, signals.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -251,6 +252,53 @@ fn the_schema_is_the_committed_one() {
     let run = Sandbox::new().sim(&["schema"]);
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
     assert_eq!(run.out, std::fs::read_to_string(shipped("schema.json")).unwrap());
+}
+
+/// What people are told about files and folders that are not what they should be: the snapshot is to be read.
+#[cfg(unix)]
+#[test]
+fn errors_say_what_is_wrong_and_where_and_what_to_do() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("folder")).unwrap();
+    std::fs::write(sandbox.path("file"), "no folder\n").unwrap();
+    sandbox.write("sweep.json", &json!({ "scenario": "swarm.json", "axes": [], "seeds": 1 }));
+    let before = sandbox.files(".");
+    let commands = [
+        "run absent.json",
+        "run folder",
+        "run sweep.json",
+        "run swarm.json --out file",
+        "run swarm.json --out file/below",
+        "run swarm.json --trace folder",
+        "run swarm.json --trace absent/events.ndjson",
+        "run swarm.json --trace events.ndjson --runs 2",
+        "compare swarm.json",
+        "compare swarm.json --vary pieces=random,rarest-first --out file",
+        "compare --baseline folder",
+        "bench absent.json",
+        "replay absent.ndjson",
+        "replay folder",
+        "replay swarm.json",
+        "sweep plan swarm.json",
+        "sweep run sweep.json --out runs --shard 2/2",
+        "sweep status folder",
+        "merge folder",
+        "report folder",
+        "report --index folder",
+        "report --index absent",
+    ];
+    let mut told = String::new();
+    for command in commands {
+        let run = sandbox.sim(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(
+            (run.code, run.out.as_str()),
+            (Some(if command.contains("absent/") { 1 } else { 2 }), ""),
+            "{command}"
+        );
+        writeln!(told, "$ sim {command}\n{}", run.err).unwrap();
+    }
+    assert!(before == sandbox.files("."), "nothing is written");
+    insta::assert_snapshot!(told);
 }
 
 #[test]

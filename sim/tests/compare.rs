@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+#[cfg(target_os = "linux")]
+#[path = "support/interrupt.rs"]
+mod interrupt;
 
 /// A folder with `swarm.json`, in which the program runs.
 struct Sandbox(TempDir);
@@ -281,33 +285,23 @@ fn the_list_of_reports_has_what_is_there() {
     );
 }
 
-/// Ctrl+C: nothing half-done is left, and the exit code says what happened.
+/// Ctrl+C: nothing half-done is left, the exit code says what happened, and the same command again gives what it would have given.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupted_comparison_writes_nothing() {
     let sandbox = Sandbox::new();
-    let mut child = sandbox
-        .command(&["compare", "swarm.json", PIECES[0], PIECES[1], "--runs", "100000"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let pid = child.id().to_string();
-    // The handler is in place when the runs have begun; until then the signal ends the program all the same.
-    while !std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| caught(&status)) {
-        assert_eq!(child.try_wait().unwrap(), None, "it runs until it is told to stop");
-        std::thread::yield_now();
-    }
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
+    let compare = |runs: &'static str| {
+        ["compare", "swarm.json", PIECES[0], PIECES[1], "--runs", runs, "--out", "report"]
+    };
+    assert_eq!(sandbox.sim(&compare("2")).code, Some(0));
+    let before = sandbox.files("report");
+    let mut long = sandbox.command(&compare("100000"));
+    let child = long.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let output = interrupt::interrupt(child, || true);
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "interrupted: nothing is written\n");
-    assert!(!sandbox.path("reports").exists());
-}
-
-/// Is SIGINT among the signals that the process handles?
-#[cfg(target_os = "linux")]
-fn caught(status: &str) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 2 != 0)
+    assert!(output.stdout.is_empty());
+    assert!(sandbox.files("report") == before, "the earlier report is as it was");
+    assert_eq!(sandbox.sim(&compare("2")).code, Some(0));
+    assert!(sandbox.files("report") == before);
 }

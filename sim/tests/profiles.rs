@@ -27,6 +27,7 @@ fn scenario(profile: Profile, pieces: u32, first: u32) -> Scenario {
         pieces,
         arrivals: Arrivals::Staggered { start: Duration::ZERO, every },
         departures: Departures::default(),
+        contacts_per_second: 0.0,
         config: profile.config(),
         profile: profile.name().into(),
         message_count,

@@ -11,13 +11,19 @@ fn folder() -> PathBuf {
 
 /// All scenarios that ship, with the text of each.
 fn shipped() -> Vec<(PathBuf, String)> {
-    let files = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files(folder()).chain(files(folder().join("bench"))).collect();
+    let files = [texts(""), texts("bench")].concat();
+    assert!(files.len() >= 12, "the scenarios are there");
+    files
+}
+
+/// The scenarios of a folder, with the text of each.
+fn texts(name: &str) -> Vec<(PathBuf, String)> {
+    let entries = std::fs::read_dir(folder().join(name)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| {
         file.extension().is_some_and(|ending| ending == "json") && !file.ends_with("schema.json")
     });
     files.sort();
-    assert!(files.len() >= 12, "the scenarios are there");
     files.into_iter().map(|file| (file.clone(), std::fs::read_to_string(&file).unwrap())).collect()
 }
 
@@ -85,7 +91,8 @@ fn resolved_scenarios_say_everything_and_read_back_the_same() {
     let schema: Value = serde_json::from_str(&scenario::schema()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let everything = include_str!("everything.json").to_owned();
-    for (file, text) in shipped().into_iter().chain([(folder().join("everything.json"), everything)]) {
+    let files = shipped().into_iter().chain(texts("validation"));
+    for (file, text) in files.chain([(folder().join("everything.json"), everything)]) {
         let name = file.display().to_string();
         let first = scenario::parse(&name, &text, &[], &folder())
             .unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)));

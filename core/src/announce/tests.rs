@@ -3,7 +3,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::rng::{Purpose, Rng, Seed};
 
-const CHOICES: Announcing = Announcing { numwant: 50, interval: None, on_piece: false, low_peers: 20 };
+const CHOICES: Announcing = Announcing {
+    numwant: 50,
+    interval: None,
+    on_piece: false,
+    low_peers: 20,
+    lists: Lists::Addresses,
+    asks: Asks::Always,
+};
 
 /// An announce under test with its clock and its luck.
 struct Client {
@@ -25,8 +32,14 @@ impl Client {
     }
 
     fn answer(&mut self, interval: Duration, min_interval: Option<Duration>) {
-        let response =
-            AnnounceResponse::<u32> { interval, min_interval, peers: vec![], seeders: 0, leechers: 0 };
+        let response = AnnounceResponse::<u32> {
+            interval,
+            min_interval,
+            peers: vec![],
+            seeders: 0,
+            leechers: 0,
+            inventories: vec![],
+        };
         self.announce.answered(self.now, &Ok(response), &mut self.rng);
     }
 
@@ -54,8 +67,7 @@ fn a_life_in_order() {
     assert_eq!(client.wait(), Some(0));
     let totals = Totals { uploaded: 1, downloaded: 2, left: 3 };
     let first = client.announce.poll(client.now, totals).unwrap();
-    let expected =
-        AnnounceRequest { event: AnnounceEvent::Started, uploaded: 1, downloaded: 2, left: 3, numwant: 50 };
+    let expected = AnnounceRequest::plain(AnnounceEvent::Started, totals, 50);
     assert_eq!(first, expected);
     assert_eq!((client.wait(), client.poll()), (None, None), "one at a time");
     client.answer(secs(900), None);

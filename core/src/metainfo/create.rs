@@ -17,6 +17,7 @@ pub struct Builder {
     name: String,
     content: Content,
     piece_len: Option<u32>,
+    sha1: Vec<[u8; HASH_LEN]>,
     private: bool,
     tiers: Vec<Vec<String>>,
     comment: Option<String>,
@@ -46,6 +47,7 @@ impl Builder {
             name,
             content,
             piece_len: None,
+            sha1: Vec::new(),
             private: false,
             tiers: Vec::new(),
             comment: None,
@@ -58,6 +60,12 @@ impl Builder {
     /// pieces.
     pub fn piece_len(mut self, len: u32) -> Self {
         self.piece_len = Some(len);
+        self
+    }
+
+    /// SHA-1 of each whole file, in the order of the content (BEP 47).
+    pub fn sha1(mut self, files: Vec<[u8; HASH_LEN]>) -> Self {
+        self.sha1 = files;
         self
     }
 
@@ -115,10 +123,17 @@ impl Builder {
             ("piece length", i64::from(piece_len).into()),
             ("pieces", hashes.as_flattened().into()),
         ];
-        info.push(match &self.content {
-            Content::File(len) => ("length", length(*len)?),
-            Content::Directory(files) => ("files", files.iter().map(file).collect::<Result<_, _>>()?),
-        });
+        let mut digests = self.sha1.iter();
+        match &self.content {
+            Content::File(len) => {
+                info.push(("length", length(*len)?));
+                info.extend(digests.next().map(sha1));
+            }
+            Content::Directory(files) => {
+                let files = files.iter().map(|named| file(named, digests.next()));
+                info.push(("files", files.collect::<Result<_, _>>()?));
+            }
+        }
         if self.private {
             info.push(("private", 1.into()));
         }
@@ -150,8 +165,16 @@ fn length(len: u64) -> Result<Item<'static>, MetainfoError> {
     i64::try_from(len).map(Item::from).map_err(out_of_range)
 }
 
-fn file((path, len): &(Vec<String>, u64)) -> Result<Item<'_>, MetainfoError> {
-    Ok(Item::dict([("length", length(*len)?), ("path", texts(path))]))
+fn file<'a>(
+    (path, len): &'a (Vec<String>, u64),
+    digest: Option<&'a [u8; HASH_LEN]>,
+) -> Result<Item<'a>, MetainfoError> {
+    let entries = [("length", length(*len)?), ("path", texts(path))];
+    Ok(Item::dict(entries.into_iter().chain(digest.map(sha1))))
+}
+
+fn sha1(digest: &[u8; HASH_LEN]) -> (&'static str, Item<'_>) {
+    ("sha1", digest[..].into())
 }
 
 /// Hashes content that comes in order, in parts of any length. For one thread; who has several hashes whole pieces apart.

@@ -64,6 +64,7 @@ struct Info<'a> {
     piece_length: Option<Value<'a>>,
     pieces: Option<Value<'a>>,
     private: Option<Value<'a>>,
+    sha1: Option<Value<'a>>,
 }
 
 fn build(info_bytes: Encoded, info_hash: InfoHash, extra: Extra) -> Result<Metainfo> {
@@ -77,6 +78,7 @@ fn build(info_bytes: Encoded, info_hash: InfoHash, extra: Extra) -> Result<Metai
             b"piece length" => info.piece_length = Some(value),
             b"pieces" => info.pieces = Some(value),
             b"private" => info.private = Some(value),
+            b"sha1" => info.sha1 = Some(value),
             _ => {}
         }
     }
@@ -102,7 +104,7 @@ fn build(info_bytes: Encoded, info_hash: InfoHash, extra: Extra) -> Result<Metai
         (None, None) => return Err(MetainfoError::Missing { key: "length" }),
         (Some(len), None) => {
             let (path, len) = (vec![torrent_name.clone()], length(len)?);
-            vec![File { path, len, offset: 0, padding: false }]
+            vec![File { path, len, offset: 0, padding: false, sha1: info.sha1.and_then(digest) }]
         }
         (None, Some(list)) => files(list.as_list().ok_or(MetainfoError::Type { key: "files" })?)?,
     };
@@ -153,12 +155,13 @@ fn files(list: List<'_>) -> Result<Vec<File>> {
 }
 
 fn file(number: usize, offset: u64, entry: Dict<'_>) -> Result<File> {
-    let (mut attributes, mut len, mut elements) = (&b""[..], None, None);
+    let (mut attributes, mut len, mut elements, mut sha1) = (&b""[..], None, None, None);
     for (key, value) in entry.iter() {
         match key {
             b"attr" => attributes = bytes("attr", value)?,
             b"length" => len = Some(length(value)?),
             b"path" => elements = Some(value.as_list().ok_or(MetainfoError::Type { key: "path" })?),
+            b"sha1" => sha1 = digest(value),
             _ => {}
         }
     }
@@ -172,7 +175,13 @@ fn file(number: usize, offset: u64, entry: Dict<'_>) -> Result<File> {
     }
     let path = path(elements.iter().filter_map(Value::as_bytes));
     let path = path.map_err(|error| MetainfoError::Path { file: number, error })?;
-    Ok(File { path, len, offset, padding: attributes.contains(&b'p') })
+    Ok(File { path, len, offset, padding: attributes.contains(&b'p'), sha1 })
+}
+
+/// The hash of a whole file (BEP 47). Programs older than that wrote it in other forms, which mean nothing here and are no
+/// reason to refuse.
+fn digest(value: Value<'_>) -> Option<[u8; HASH_LEN]> {
+    value.as_bytes()?.try_into().ok()
 }
 
 /// Trackers that are not empty, in tiers that are not.

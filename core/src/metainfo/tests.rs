@@ -41,7 +41,7 @@ fn a_file_is_read() {
     let metainfo = Metainfo::parse(bytes.as_bytes()).unwrap();
     assert_eq!(metainfo.name(), "f");
     assert_eq!(metainfo.directory(), None);
-    let file = File { path: vec!["f".into()], len: 80_000, offset: 0, padding: false };
+    let file = File { path: vec!["f".into()], len: 80_000, offset: 0, padding: false, sha1: None };
     assert_eq!(metainfo.files(), [file]);
     let geometry = metainfo.geometry();
     assert_eq!((geometry.len(), geometry.piece_count(), geometry.nominal_block_len()), (80_000, 3, 16_384));
@@ -91,6 +91,23 @@ fn a_directory_is_read_and_padding_is_told_apart() {
     assert_eq!(files, expected.map(|(path, offset, len, padding)| (path.to_owned(), offset, len, padding)));
     // Blocks are no longer than pieces.
     assert_eq!(metainfo.geometry().nominal_block_len(), 4);
+}
+
+#[test]
+fn hashes_of_whole_files_come_back() {
+    let hashes = [[1; HASH_LEN], [2; HASH_LEN]];
+    let digests = |builder: Builder| {
+        let metainfo = builder.sha1(hashes.into()).build(&[[0; HASH_LEN]]).unwrap();
+        metainfo.files().iter().map(|file| file.sha1).collect::<Vec<_>>()
+    };
+    assert_eq!(digests(Builder::file("f", 5)), [Some(hashes[0])]);
+    let paths = ["a", "b", "c"].map(|name| (vec![name.to_owned()], 1));
+    assert_eq!(digests(Builder::directory("d", paths.into())), [Some(hashes[0]), Some(hashes[1]), None]);
+    // In another form it is not what BEP 47 means.
+    let old = single(1, 1, 1).replace("e6:pieces", "e4:sha13:abc6:pieces");
+    let sorted = single(1, 1, 1).strip_suffix('e').unwrap().to_owned() + "4:sha13:abce";
+    assert!(parse_info(&old).is_err(), "keys are in order");
+    assert_eq!(parse_info(&sorted).unwrap().files()[0].sha1, None);
 }
 
 #[test]

@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 
-use crate::boundary::{DiskOp, Env, Event, Outbox, Output, Violation};
-use crate::config::Requests;
+use crate::boundary::{DisconnectReason, DiskOp, Env, Event, Outbox, Output, Violation};
+use crate::config::{Connections, Inventory, Requests};
 use crate::id::{BlockRef, BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
 use crate::payload::Payload as _;
 use crate::time::Instant;
 use crate::torrent::Torrent;
+use crate::torrent::meeting::Meeting;
 use crate::torrent::partials::Arrival;
 use crate::torrent::peer::Outstanding;
 
@@ -20,7 +21,7 @@ impl<E: Env> Torrent<E> {
     /// Says whether the peer has anything that we want, when that has changed.
     pub(crate) fn update_interest(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.is_open()) else { return };
-        let interested = peer.useful > 0;
+        let interested = peer.useful > 0 && peer.meeting.is_none_or(Meeting::takes);
         if peer.am_interested == interested {
             return;
         }
@@ -61,6 +62,9 @@ impl<E: Env> Torrent<E> {
 
     /// Offers free blocks to every connection, in an order that favours nobody.
     pub(crate) fn fill_all(&mut self, now: Instant, out: &mut Outbox<E>) {
+        if self.config.connections != Connections::Lasting {
+            self.dial(now, out);
+        }
         let slots = self.conns.slot_count();
         if slots == 0 {
             return;
@@ -86,7 +90,7 @@ impl<E: Env> Torrent<E> {
 
     /// Asks for blocks until the connection's pipeline is full or it has nothing for us.
     pub(crate) fn fill(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
-        if matches!(self.config.requests, Requests::Paced { .. }) {
+        if matches!(self.config.requests, Requests::Paced { .. }) || self.go_on_with_errand(now, conn, out) {
             return;
         }
         while self.disk_takes_more() {
@@ -110,6 +114,7 @@ impl<E: Env> Torrent<E> {
     pub(crate) fn ask(&mut self, now: Instant, conn: ConnId, block: BlockRef, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn) else { return };
         peer.outstanding.push_back(Outstanding { block, asked: now });
+        peer.meeting = peer.meeting.map(|meeting| meeting.begun(block.piece));
         peer.owing_since.get_or_insert(now);
         peer.last_sent = now;
         out.send(conn, Message::Request(self.geometry.span(block)));
@@ -148,6 +153,9 @@ impl<E: Env> Torrent<E> {
         if peer.peer_choking {
             let candidates = peer.allowed_to_us.iter().copied();
             return candidates.filter(|&p| peer.would_send(p)).find(|&p| self.picker.is_wanted(p));
+        }
+        if peer.meeting.is_some_and(Meeting::has_begun) {
+            return None;
         }
         let drawn = if peer.refused.is_empty() {
             self.picker.pick(&peer.pieces, &mut self.rng)?
@@ -306,6 +314,7 @@ impl<E: Env> Torrent<E> {
             out.push(Output::Disk(DiskOp::Fingerprint { piece }));
         }
         self.tell_about(now, piece, out);
+        self.end_meetings(now, out);
         if self.have.is_full() {
             self.on_complete(now, out);
         } else if let Some(announce) = &mut self.announce {
@@ -314,20 +323,24 @@ impl<E: Env> Torrent<E> {
         }
     }
 
-    /// `have` to those who lack the piece, and no more interest in those who had nothing else.
+    /// `have` to those who lack the piece, or to everyone, and no more interest in those who had nothing else.
     fn tell_about(&mut self, now: Instant, piece: PieceIndex, out: &mut Outbox<E>) {
-        let announces = self.config.inventory == crate::config::Inventory::Have && self.super_seed.is_none();
+        let to_all = self.config.inventory == Inventory::HaveToAll;
+        let announces = (to_all || self.config.inventory == Inventory::Have) && self.super_seed.is_none();
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
             if !peer.is_open() {
                 continue;
             }
-            if peer.pieces.contains(piece) {
+            let has_it = peer.pieces.contains(piece);
+            if has_it {
                 peer.useful -= 1;
                 if peer.useful == 0 {
                     self.update_interest(now, conn, out);
                 }
-            } else if announces {
+            }
+            let Some(peer) = self.conns.get_mut(conn) else { continue };
+            if announces && (to_all || !has_it) {
                 peer.last_sent = now;
                 out.send(conn, Message::Have { index: piece.get() });
             }
@@ -344,8 +357,17 @@ impl<E: Env> Torrent<E> {
         for slot in 0..self.conns.slot_count() {
             if let Some((conn, _)) = self.conns.at(slot) {
                 self.part_if_both_seed(now, conn, out);
+                self.part_from_source(now, conn, out);
                 self.say_extensions(now, conn, out);
             }
+        }
+    }
+
+    /// Everything is here: whom we have called for it has no more to give, and cannot be told what we have.
+    fn part_from_source(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        let called = self.conns.get(conn).is_some_and(|peer| peer.dialled);
+        if called && self.config.told_by_tracker_alone() {
+            self.close(now, conn, Some(DisconnectReason::Done), out);
         }
     }
 

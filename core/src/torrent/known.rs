@@ -25,6 +25,8 @@ enum State {
     Banned,
     /// Has everything, as we have: it may come to us, and we have no reason to go to it.
     Seed,
+    /// Forgotten: the place is free.
+    Nobody,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,8 @@ struct Known<A> {
     /// Can this address be dialled, or has it only come to us?
     dialable: bool,
     failures: u32,
+    /// A connection to it has been open since it last failed.
+    answered: bool,
     /// Position in `idle`, when there.
     idle_at: u32,
 }
@@ -61,6 +65,8 @@ pub(crate) struct KnownPeers<A> {
     by_addr: BTreeMap<A, u32>,
     /// Dialable addresses without a connection.
     idle: Vec<u32>,
+    /// Places of forgotten addresses.
+    free: Vec<u32>,
     limit: u32,
     /// Where the search for an address to forget goes on.
     oldest: u32,
@@ -68,7 +74,14 @@ pub(crate) struct KnownPeers<A> {
 
 impl<A: Copy + Ord> KnownPeers<A> {
     pub(crate) const fn new(limit: u32) -> Self {
-        Self { peers: Vec::new(), by_addr: BTreeMap::new(), idle: Vec::new(), limit, oldest: 0 }
+        Self {
+            peers: Vec::new(),
+            by_addr: BTreeMap::new(),
+            idle: Vec::new(),
+            free: Vec::new(),
+            limit,
+            oldest: 0,
+        }
     }
 
     /// The address, unless it was forgotten.
@@ -106,8 +119,13 @@ impl<A: Copy + Ord> KnownPeers<A> {
     fn add(&mut self, addr: A, source: Source) -> Option<u32> {
         let dialable = source == Source::Rumour;
         let state = State::Idle { not_before: Instant::ZERO };
-        let mut known = Known { addr, generation: 0, state, dialable, failures: 0, idle_at: NOT_IDLE };
-        let at = if let Some(at) = u32::try_from(self.peers.len()).ok().filter(|&at| at < self.limit) {
+        let mut known =
+            Known { addr, generation: 0, state, dialable, failures: 0, answered: false, idle_at: NOT_IDLE };
+        let at = if let Some(at) = self.free.pop() {
+            known.generation = self.peers[at as usize].generation;
+            self.peers[at as usize] = known;
+            at
+        } else if let Some(at) = u32::try_from(self.peers.len()).ok().filter(|&at| at < self.limit) {
             self.peers.push(known);
             at
         } else {
@@ -132,7 +150,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
         let worth = |at: &u32| {
             let known = &self.peers[*at as usize];
             match known.state {
-                State::Busy(_) => None,
+                State::Busy(_) | State::Nobody => None,
                 State::Idle { .. } if !known.dialable => Some(0),
                 State::Idle { .. } if known.failures > 0 => Some(1),
                 _ if source == Source::Rumour => None,
@@ -169,7 +187,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
     pub(crate) fn dial(&mut self, now: Instant, rng: &mut Rng) -> Option<(PeerKey, A)> {
         let due = |at: u32| match self.peers[at as usize].state {
             State::Idle { not_before } => not_before <= now,
-            State::Busy(_) | State::Banned | State::Seed => false,
+            State::Busy(_) | State::Banned | State::Seed | State::Nobody => false,
         };
         if self.idle.is_empty() {
             return None;
@@ -186,6 +204,23 @@ impl<A: Copy + Ord> KnownPeers<A> {
         Some((self.key(at), self.peers[at as usize].addr))
     }
 
+    /// May it be gone to now for a piece, as often as there are pieces? Not while it is left alone after a failure.
+    pub(crate) fn may_go_to(&self, addr: A, now: Instant) -> bool {
+        let known = self.by_addr.get(&addr).map(|&at| &self.peers[at as usize]);
+        known.is_none_or(|known| match known.state {
+            State::Idle { not_before } => known.failures == 0 || not_before <= now,
+            State::Busy(_) => known.failures == 0,
+            State::Banned | State::Nobody => false,
+            State::Seed => true,
+        })
+    }
+
+    /// Has a connection to it been open, and none failed since?
+    pub(crate) fn has_answered(&self, addr: A) -> bool {
+        let known = self.by_addr.get(&addr).map(|&at| &self.peers[at as usize]);
+        known.is_some_and(|known| known.answered)
+    }
+
     /// Somebody comes from this address; `None` when it is banned or there is no room to remember it.
     pub(crate) fn incoming(&mut self, addr: A) -> Option<PeerKey> {
         let at = match self.by_addr.get(&addr) {
@@ -197,7 +232,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
         peer.state = match peer.state {
             State::Banned => return None,
             State::Busy(connections) => State::Busy(connections + 1),
-            State::Idle { .. } | State::Seed => State::Busy(1),
+            State::Idle { .. } | State::Seed | State::Nobody => State::Busy(1),
         };
         Some(self.key(at))
     }
@@ -228,6 +263,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
     pub(crate) fn opened(&mut self, key: PeerKey) {
         if let Some(peer) = self.get_mut(key) {
             peer.failures = 0;
+            peer.answered = true;
         }
     }
 
@@ -236,6 +272,7 @@ impl<A: Copy + Ord> KnownPeers<A> {
         let Some(peer) = self.get_mut(key) else { return };
         if failed {
             peer.failures += 1;
+            peer.answered = false;
         }
         match peer.state {
             State::Busy(connections) if connections > 1 => peer.state = State::Busy(connections - 1),
@@ -244,8 +281,22 @@ impl<A: Copy + Ord> KnownPeers<A> {
                 peer.state = State::Idle { not_before: now.after_nanos(wait) };
                 self.set_idle(key.place);
             }
-            State::Idle { .. } | State::Banned | State::Seed => {}
+            State::Idle { .. } | State::Banned | State::Seed | State::Nobody => {}
         }
+    }
+
+    /// Forgets an address that has no connection and is not banned, as if it had never been heard of.
+    pub(crate) fn forget(&mut self, key: PeerKey) {
+        let Some(known) = self.get_mut(key) else { return };
+        if matches!(known.state, State::Busy(_) | State::Banned) {
+            return;
+        }
+        known.state = State::Nobody;
+        known.generation = known.generation.wrapping_add(1);
+        let addr = known.addr;
+        self.unset_idle(key.place);
+        self.by_addr.remove(&addr);
+        self.free.push(key.place);
     }
 
     /// Never dials or accepts this address again.
@@ -267,7 +318,8 @@ impl<A: Copy + Ord> KnownPeers<A> {
 
     /// The addresses that can be dialled and are not banned, in no order that means anything.
     pub(crate) fn dialable(&self) -> impl Iterator<Item = A> {
-        let sound = |known: &&Known<A>| known.dialable && known.state != State::Banned;
+        let sound =
+            |known: &&Known<A>| known.dialable && !matches!(known.state, State::Banned | State::Nobody);
         self.peers.iter().filter(sound).map(|known| known.addr)
     }
 
@@ -331,6 +383,33 @@ mod tests {
         assert!(known.incoming(3).is_some(), "a banned address is forgotten for one that is at the door …");
         known.learn(4);
         assert!(known.incoming(4).is_none(), "… and one that is connected is not");
+    }
+
+    /// The place of a forgotten address is given to the next one, whose key is another.
+    #[test]
+    fn a_forgotten_address_is_a_stranger_again() {
+        let mut rng = Seed::from_number(1).stream(Purpose::Test, 0);
+        let mut known = KnownPeers::new(2);
+        known.learn(1_u32);
+        let (key, _) = known.dial(Instant::ZERO, &mut rng).unwrap();
+        known.forget(key);
+        assert_eq!(known.addr(key), Some(1), "it is connected");
+        known.closed(key, Instant::ZERO, true, DELAY);
+        known.forget(key);
+        assert_eq!((known.addr(key), known.dialable().count()), (None, 0));
+        assert!(known.dial(Instant::from_secs(1_000), &mut rng).is_none());
+        known.learn(1);
+        let (again, addr) = known.dial(Instant::ZERO, &mut rng).unwrap();
+        assert_eq!(addr, 1);
+        assert_ne!(again, key);
+        for stranger in 2..100 {
+            let key = known.incoming(stranger).unwrap();
+            known.closed(key, Instant::ZERO, false, DELAY);
+            known.forget(key);
+        }
+        known.ban(again);
+        known.forget(again);
+        assert!(known.is_banned(again), "who is banned is not forgotten");
     }
 
     /// Names of peers that do not exist neither lock out those that do nor stay for ever.

@@ -1,7 +1,7 @@
 //! How connections open and close: dialling, handshakes, doubles, goodbyes.
 
 use crate::boundary::{Address as _, DisconnectReason, Env, Event, Outbox, Output, Violation};
-use crate::config::{Inventory, Requests};
+use crate::config::{Connections, Inventory, Requests};
 use crate::id::{ConnId, PeerId};
 use crate::message::{Handshake, Message};
 use crate::time::{Instant, NANOS_PER_SEC};
@@ -36,6 +36,25 @@ impl<E: Env> Torrent<E> {
     /// Opens connections until there are enough, or nobody is left to dial. A seeder dials too: peers behind
     /// a full table would wait for it otherwise.
     pub(crate) fn dial(&mut self, now: Instant, out: &mut Outbox<E>) {
+        if self.config.told_by_tracker_alone() && self.wants_nothing() {
+            // Nobody can be told anything, and there is nothing to ask for.
+            return;
+        }
+        match self.config.connections {
+            Connections::Lasting | Connections::Contacts => self.dial_known(now, out),
+            Connections::PerPiece { parallel } if self.running => self.run_errands(now, parallel, out),
+            Connections::PerPiece { .. } => {}
+        }
+        if self.running
+            && let Some(announcing) = &self.config.announcing
+            && self.conns.len() < announcing.low_peers
+            && let Some(announce) = &mut self.announce
+        {
+            announce.want_peers(now);
+        }
+    }
+
+    fn dial_known(&mut self, now: Instant, out: &mut Outbox<E>) {
         while self.running && self.wants_more() {
             if self.dialling.next() > now {
                 self.timers.dial = Some(self.dialling.next());
@@ -51,13 +70,6 @@ impl<E: Env> Torrent<E> {
             let conn = self.conns.insert(peer);
             self.half_open += 1;
             out.push(Output::Connect { conn, addr });
-        }
-        if self.running
-            && let Some(announcing) = &self.config.announcing
-            && self.conns.len() < announcing.low_peers
-            && let Some(announce) = &mut self.announce
-        {
-            announce.want_peers(now);
         }
     }
 
@@ -136,6 +148,7 @@ impl<E: Env> Torrent<E> {
             let stale = old.is_open() && now.nanos_since(old.last_received) >= STALE_AFTER;
             let keep_new = stale || newer_stays(self.identity.peer_id, theirs.peer_id, dialled, old.dialled);
             let reason = if stale { DisconnectReason::Replaced } else { DisconnectReason::Duplicate };
+            self.note_where_it_listens(conn, other);
             self.close(now, if keep_new { other } else { conn }, Some(reason), out);
             if !keep_new {
                 return;
@@ -145,6 +158,17 @@ impl<E: Env> Torrent<E> {
             self.send_handshake(now, conn, out);
         }
         self.opened(now, conn, out);
+    }
+
+    /// Two connections lead to the same peer: where one was dialled is where it listens.
+    fn note_where_it_listens(&mut self, one: ConnId, other: ConnId) {
+        let dialled =
+            [one, other].into_iter().filter_map(|conn| self.conns.get(conn)).find_map(Peer::listens);
+        for conn in [one, other] {
+            if let Some(peer) = self.conns.get_mut(conn) {
+                peer.listed_as = peer.listed_as.or(dialled);
+            }
+        }
     }
 
     /// The connection is ready for messages: says what we have.
@@ -158,9 +182,12 @@ impl<E: Env> Torrent<E> {
         let (key, fast, addr) = (peer.key, peer.fast, peer.addr);
         self.known.opened(key);
         self.say_extensions(now, conn, out);
-        let silent = matches!(self.config.inventory, Inventory::Broadcast { on_connect: false, .. });
+        let silent = matches!(
+            self.config.inventory,
+            Inventory::Broadcast { on_connect: false, .. } | Inventory::Tracker
+        );
         if silent {
-            // The first broadcast will tell.
+            // The first broadcast will tell, or the tracker does.
         } else if self.super_seed.is_some() {
             if fast {
                 out.send(conn, Message::HaveNone);
@@ -188,6 +215,9 @@ impl<E: Env> Torrent<E> {
         {
             self.timers.pull.get_or_insert(now);
             self.join_blind_question(now, conn, out);
+        }
+        if !self.go_on_with_errand(now, conn, out) {
+            self.apply_told(now, conn, out);
         }
     }
 
@@ -259,6 +289,9 @@ impl<E: Env> Torrent<E> {
         let delay = self.config.timeouts.redial(alone);
         for key in [Some(peer.key), alias].into_iter().flatten() {
             self.known.closed(key, now, failed, delay);
+            if self.config.connections == Connections::Contacts {
+                self.known.forget(key);
+            }
         }
         self.picker.remove_peer(&peer.pieces);
         self.choker.forget(conn);
@@ -273,11 +306,15 @@ impl<E: Env> Torrent<E> {
         if let (Some(piece), Some(suggestions)) = (peer.promised, &mut self.suggestions) {
             suggestions.take_back(piece);
         }
+        let errand = peer.errand.map(|piece| (piece, peer.addr, was_open));
         let freed = !peer.outstanding.is_empty();
         for request in &peer.outstanding {
             self.release(request.block);
         }
         self.partials.lose_source(conn, |_| true);
+        if let Some((piece, addr, opened)) = errand {
+            self.errand_failed(addr, piece, opened);
+        }
         if !self.running {
             return;
         }

@@ -7,6 +7,7 @@ use crate::id::{BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
 use crate::time::Instant;
 use crate::torrent::Torrent;
+use crate::torrent::meeting::Meeting;
 use crate::torrent::peer::{Peer, Stage};
 
 /// Rejects, requests to be rejected and unasked blocks that are forgiven between two chokes of one connection: more than a peer
@@ -27,6 +28,7 @@ impl<E: Env> Torrent<E> {
         peer.last_received = now;
         if let Message::Handshake(theirs) = &message {
             self.on_handshake(now, conn, theirs, out);
+            self.end_meeting(now, conn, out);
             return;
         }
         if peer.stage != Stage::Open {
@@ -64,6 +66,7 @@ impl<E: Env> Torrent<E> {
             | Message::AllowedFast { .. }
             | Message::RejectRequest(_) => self.violation(now, conn, Violation::NotNegotiated, out),
         }
+        self.end_meeting(now, conn, out);
     }
 
     fn on_have(&mut self, now: Instant, conn: ConnId, index: u32, out: &mut Outbox<E>) {
@@ -87,7 +90,7 @@ impl<E: Env> Torrent<E> {
     }
 
     /// A whole inventory: at the beginning, instead of many `have` (aria2), or as a broadcast (S2, S5).
-    fn on_inventory(&mut self, now: Instant, conn: ConnId, pieces: Bitfield, out: &mut Outbox<E>) {
+    pub(crate) fn on_inventory(&mut self, now: Instant, conn: ConnId, pieces: Bitfield, out: &mut Outbox<E>) {
         if pieces.len() != self.geometry.piece_count() {
             self.violation(now, conn, Violation::Bitfield, out);
             return;
@@ -102,6 +105,7 @@ impl<E: Env> Torrent<E> {
             None => Vec::new(),
         };
         peer.pieces = pieces;
+        peer.meeting = peer.meeting.map(Meeting::told);
         for piece in new {
             self.on_seen_elsewhere(now, conn, piece, out);
         }
@@ -118,7 +122,7 @@ impl<E: Env> Torrent<E> {
         };
         if self.conns.get(conn).is_some_and(wants_nothing)
             && self.wants_nothing()
-            && self.config.inventory == Inventory::Have
+            && matches!(self.config.inventory, Inventory::Have | Inventory::HaveToAll)
         {
             self.close(now, conn, Some(DisconnectReason::BothSeeds), out);
         }

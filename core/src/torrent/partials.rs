@@ -138,6 +138,12 @@ impl Partials {
         self.free > 0
     }
 
+    /// An open piece with a free block, the oldest that fits.
+    pub(crate) fn any_of(&self, mut fits: impl FnMut(PieceIndex) -> bool) -> Option<PieceIndex> {
+        let free = self.open.iter().filter(|partial| partial.free > 0 && partial.draining == 0);
+        free.map(|partial| partial.piece).find(|&piece| fits(piece))
+    }
+
     fn find(&mut self, piece: PieceIndex) -> Option<&mut Partial> {
         self.open.iter_mut().find(|partial| partial.piece == piece)
     }

@@ -11,6 +11,7 @@ use crate::time::{Instant, nanos};
 use crate::torrent::extended::ExtendedPeer;
 use crate::torrent::idlers::SlotUse;
 use crate::torrent::known::PeerKey;
+use crate::torrent::meeting::Meeting;
 use crate::torrent::pipeline::Pipeline;
 use crate::torrent::queue::RequestQueue;
 use crate::torrent::rate::Rate;
@@ -69,6 +70,10 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) stage: Stage,
     /// We opened the connection.
     pub(crate) dialled: bool,
+    /// The piece for which we have opened the connection, until it is here: [`Connections::PerPiece`](crate::config::Connections).
+    pub(crate) errand: Option<PieceIndex>,
+    /// Where it can be dialled, when that is known from another connection.
+    pub(crate) listed_as: Option<E::Addr>,
     /// Both sides speak the fast extension.
     pub(crate) fast: bool,
     pub(crate) peer_id: Option<PeerId>,
@@ -76,6 +81,8 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) extended: Option<Box<ExtendedPeer<E::Addr>>>,
     /// When the present stage began.
     pub(crate) since: Instant,
+    /// It was opened for one piece: how far that is.
+    pub(crate) meeting: Option<Meeting>,
 
     /// What the peer has.
     pub(crate) pieces: Bitfield,
@@ -159,10 +166,13 @@ impl<E: Env> Peer<E> {
             key,
             stage: if dialled { Stage::Dialling } else { Stage::Handshaking },
             dialled,
+            errand: None,
+            listed_as: None,
             fast: false,
             peer_id: None,
             extended: None,
             since: now,
+            meeting: Meeting::new(config.connections, dialled),
             pieces: Bitfield::none(pieces),
             useful: 0,
             am_interested: false,
@@ -217,19 +227,22 @@ impl<E: Env> Peer<E> {
 
     /// Where it can be dialled, as far as we know.
     pub(crate) fn listens(&self) -> Option<E::Addr> {
-        if self.dialled { Some(self.addr) } else { self.extended.as_ref()?.listens }
+        let said = || self.extended.as_ref()?.listens;
+        if self.dialled { Some(self.addr) } else { said().or(self.listed_as) }
     }
 
     /// Can anything be asked of it now?
     pub(crate) fn can_be_asked(&self) -> bool {
         let admits = !self.peer_choking || !self.allowed_to_us.is_empty();
-        self.is_open() && admits && self.refused.len() < REFUSED_LIMIT
+        let gives = self.meeting.is_none_or(Meeting::takes);
+        self.is_open() && admits && gives && self.refused.len() < REFUSED_LIMIT
     }
 
     /// Would it send blocks of this piece, as far as we know?
     pub(crate) fn would_send(&self, piece: PieceIndex) -> bool {
         let admits = !self.peer_choking || self.allowed_to_us.contains(&piece);
-        admits && self.pieces.contains(piece) && !self.refused.contains(&piece)
+        let gives = self.meeting.is_none_or(|meeting| meeting.takes_of(piece));
+        admits && gives && self.pieces.contains(piece) && !self.refused.contains(&piece)
     }
 
     /// Would it send whatever it has?

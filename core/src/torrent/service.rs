@@ -96,6 +96,7 @@ impl<E: Env> Torrent<E> {
         }
         if drained {
             self.on_drained(now, out);
+            self.part_after_piece(now, conn, out);
         }
         self.pump(now, out);
     }

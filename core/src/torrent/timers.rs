@@ -117,7 +117,10 @@ impl<E: Env> Torrent<E> {
                 }
                 continue;
             }
-            if now.nanos_since(peer.last_received) >= nanos(timeouts.idle) {
+            // Where there are no keep-alives, a long block is under way in silence.
+            let busy = self.config.told_by_tracker_alone()
+                && (peer.is_being_served() || !peer.outstanding.is_empty());
+            if !busy && now.nanos_since(peer.last_received) >= nanos(timeouts.idle) {
                 self.close(now, conn, Some(DisconnectReason::Idle), out);
                 continue;
             }
@@ -143,6 +146,10 @@ impl<E: Env> Torrent<E> {
                 continue;
             };
             let waiting = now.nanos_since(oldest.asked).min(silent_for);
+            if peer.errand.is_some() && waiting >= request_timeout {
+                self.close(now, conn, Some(DisconnectReason::Idle), out);
+                continue;
+            }
             if !paced && waiting >= request_timeout {
                 self.time_out_requests(now, conn, out);
             }

@@ -193,7 +193,15 @@ pub(super) enum InputForm {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Announced {
-    Ok { interval: u64, min_interval: Option<u64>, peers: Vec<SocketAddr>, seeders: u32, leechers: u32 },
+    Ok {
+        interval: u64,
+        min_interval: Option<u64>,
+        peers: Vec<SocketAddr>,
+        seeders: u32,
+        leechers: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        inventories: Vec<(SocketAddr, Pieces)>,
+    },
     Unreachable,
     Refused(String),
 }
@@ -207,24 +215,33 @@ impl Announced {
                 peers: response.peers.clone(),
                 seeders: response.seeders,
                 leechers: response.leechers,
+                inventories: response
+                    .inventories
+                    .iter()
+                    .map(|(addr, set)| (*addr, Pieces::of(set)))
+                    .collect(),
             },
             Err(AnnounceError::Unreachable) => Self::Unreachable,
             Err(AnnounceError::Refused(reason)) => Self::Refused(reason.clone()),
         }
     }
 
-    fn read(self) -> Result<AnnounceResponse<SocketAddr>, AnnounceError> {
-        match self {
-            Self::Ok { interval, min_interval, peers, seeders, leechers } => Ok(AnnounceResponse {
-                interval: Duration::from_nanos(interval),
-                min_interval: min_interval.map(Duration::from_nanos),
-                peers,
-                seeders,
-                leechers,
-            }),
+    fn read(self) -> Result<Result<AnnounceResponse<SocketAddr>, AnnounceError>, Malformed> {
+        let held = |(addr, set): (SocketAddr, Pieces)| set.read().map(|set| (addr, set));
+        Ok(match self {
+            Self::Ok { interval, min_interval, peers, seeders, leechers, inventories } => {
+                Ok(AnnounceResponse {
+                    interval: Duration::from_nanos(interval),
+                    min_interval: min_interval.map(Duration::from_nanos),
+                    peers,
+                    seeders,
+                    leechers,
+                    inventories: inventories.into_iter().map(held).collect::<Result<_, _>>()?,
+                })
+            }
             Self::Unreachable => Err(AnnounceError::Unreachable),
             Self::Refused(reason) => Err(AnnounceError::Refused(reason)),
-        }
+        })
     }
 }
 
@@ -286,7 +303,7 @@ impl InputForm {
             Self::Fingerprints(index, blocks) => {
                 Input::Disk(DiskDone::Fingerprints { piece: piece(index)?, blocks })
             }
-            Self::Announced(result) => Input::Announced(Box::new(result.read())),
+            Self::Announced(result) => Input::Announced(Box::new(result.read()?)),
             Self::Start => Input::Command(Command::Start),
             Self::AddPeers(addrs) => Input::Command(Command::AddPeers(addrs)),
             Self::Stop => Input::Command(Command::Stop),
@@ -305,7 +322,15 @@ pub(super) enum OutputForm {
     Write(Span),
     Verify(u32),
     Fingerprint(u32),
-    Announce { event: String, uploaded: u64, downloaded: u64, left: u64, numwant: u32 },
+    Announce {
+        event: String,
+        uploaded: u64,
+        downloaded: u64,
+        left: u64,
+        numwant: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        have: Option<Pieces>,
+    },
     Disconnect(Conn, String),
     Event(String),
 }
@@ -329,6 +354,7 @@ impl OutputForm {
                 downloaded: request.downloaded,
                 left: request.left,
                 numwant: request.numwant,
+                have: request.have.as_deref().map(Pieces::of),
             },
             Output::Disconnect { conn: id, reason } => Self::Disconnect(conn(*id), format!("{reason:?}")),
             Output::Event(event) => Self::Event(format!("{event:?}")),

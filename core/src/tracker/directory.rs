@@ -15,7 +15,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::json::{Answer, Command, File, MAX_FILES, Peers, Refusal, Registration};
 use super::{Announcer, Tracker};
-use crate::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse};
+use crate::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse, Totals};
 use crate::catalogue::{Catalogue, CatalogueError, Description, Listed, Pick, Query};
 use crate::id::{InfoHash, PeerId};
 use crate::metainfo::MetainfoError;
@@ -135,7 +135,7 @@ impl Directory<'_> {
         left: u64,
     ) -> Answer {
         let event = AnnounceEvent::None;
-        let request = AnnounceRequest { event, uploaded: 0, downloaded: 0, left, numwant: NUMWANT };
+        let request = AnnounceRequest::plain(event, Totals { left, ..Totals::default() }, NUMWANT);
         match self.tracker.announce(now, info_hash, who, &request) {
             Ok(response) => peers(response, ends.local),
             Err(error) => Answer::Error(Refusal::Refused, error.to_string()),
@@ -145,7 +145,7 @@ impl Directory<'_> {
     fn leave(&mut self, now: Instant, info_hash: InfoHash, addr: SocketAddr) {
         self.catalogue.unregister(info_hash, addr);
         let event = AnnounceEvent::Stopped;
-        let request = AnnounceRequest { event, uploaded: 0, downloaded: 0, left: 0, numwant: 0 };
+        let request = AnnounceRequest::plain(event, Totals::default(), 0);
         let who = Announcer { addr, id: PeerId([0; 20]) };
         // Only a swarm that is not known yet can be refused, and leaving makes none.
         let _left = self.tracker.announce(now, info_hash, who, &request);

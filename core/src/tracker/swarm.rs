@@ -20,12 +20,23 @@ pub(super) struct Swarm<A: Compact> {
 /// What is asked of the peers of a swarm.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    /// For a seeder: leechers only, because two seeders have nothing to say to each other.
-    pub(super) seeder: bool,
+    /// Of whom.
+    pub(super) of: Who,
     /// So many at most.
     pub(super) count: u32,
     /// Of this family, or of any.
     pub(super) family: Option<Family>,
+}
+
+/// Which peers may be handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// All.
+    All,
+    /// To a seeder: two seeders have nothing to say to each other.
+    Leechers,
+    /// To who asks for nobody else (S4).
+    Seeders,
 }
 
 /// Room for the peers of one answer, which is used again for the next one.
@@ -52,8 +63,12 @@ struct Range {
 impl Range {
     fn of<K: Kept>(pool: Option<&Pool<K>>, wanted: Wanted, own: Option<u32>) -> Self {
         let Some(pool) = pool else { return Self::default() };
-        let first = if wanted.seeder { pool.seeders() } else { 0 };
-        Self { first, end: pool.len(), own: own.filter(|&own| own >= first) }
+        let (first, end) = match wanted.of {
+            Who::All => (0, pool.len()),
+            Who::Leechers => (pool.seeders(), pool.len()),
+            Who::Seeders => (0, pool.seeders()),
+        };
+        Self { first, end, own: own.filter(|&own| (first..end).contains(&own)) }
     }
 
     fn len(self) -> u32 {
@@ -148,11 +163,11 @@ impl<A: Compact> Swarm<A> {
         }
     }
 
-    /// Is it registered?
-    pub(super) fn has(&self, key: &Key, addr: A) -> bool {
+    /// Does the peer have everything? `None`: it is not registered.
+    pub(super) fn is_seeder(&self, key: &Key, addr: A) -> Option<bool> {
         match addr.pack() {
-            Packed::V4(addr) => self.v4.as_ref().is_some_and(|pool| pool.position(key, addr).is_some()),
-            Packed::V6(addr) => self.v6.as_ref().is_some_and(|pool| pool.position(key, addr).is_some()),
+            Packed::V4(addr) => is_seeder(self.v4.as_deref()?, key, addr),
+            Packed::V6(addr) => is_seeder(self.v6.as_deref()?, key, addr),
         }
     }
 
@@ -201,6 +216,10 @@ impl<A: Compact> Swarm<A> {
             self.empty_since = now;
         }
     }
+}
+
+fn is_seeder<K: Kept>(pool: &Pool<K>, key: &Key, addr: K) -> Option<bool> {
+    pool.position(key, addr).map(|position| position < pool.seeders())
 }
 
 fn remove<K: Kept>(pool: Option<&mut Pool<K>>, key: &Key, addr: K) {

@@ -1,3 +1,4 @@
+use crate::announce::Totals;
 use std::collections::{BTreeMap, BTreeSet};
 
 use core::net::{IpAddr, SocketAddr};
@@ -26,7 +27,7 @@ fn who(number: u32) -> Announcer<SimAddr> {
 }
 
 fn request(event: AnnounceEvent, left: u64, numwant: u32) -> AnnounceRequest {
-    AnnounceRequest { event, uploaded: 0, downloaded: 0, left, numwant }
+    AnnounceRequest::plain(event, Totals { left, ..Totals::default() }, numwant)
 }
 
 /// An announce without an event; gives the peers handed out, in order of their numbers.

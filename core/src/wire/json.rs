@@ -1,15 +1,5 @@
-//! Messages as JSON: four bytes of big-endian length, then one object whose `type` is the [name of the kind]. The encoding
-//! of the systems S1, S2 and S5.
-//!
-//! ```json
-//! {"type":"handshake","info_hash":"<40 hex digits>","peer_id":"<40 hex digits>","fast":true,"extended":false}
-//! {"type":"have","index":3}
-//! {"type":"bitfield","bits":"<base64 of BEP 3's bytes>"}
-//! {"type":"request","index":3,"begin":0,"length":16384}
-//! {"type":"piece","index":3,"begin":0,"data":"<base64>"}
-//! {"type":"port","port":6881}
-//! {"type":"extended","id":0,"payload":"<base64>"}
-//! ```
+//! Messages as JSON: four bytes of big-endian length, then one object whose `type` is the [name of the kind]. Each is shown in
+//! `core/PROTOCOLS.md`.
 //!
 //! Read strictly: a key that the type does not have, a key twice, a missing key, `null`, and base64 that is not canonical are
 //! errors. Objects do not nest, so depth is no matter. White space between tokens is allowed, a little of it.
@@ -18,6 +8,7 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
+use super::sink::base64_len;
 use super::{Limits, bits};
 use crate::id::BlockSpan;
 use crate::message::{Extended, Handshake, Message, MessageKind};
@@ -112,17 +103,31 @@ pub enum JsonError {
     /// A bit of a bitfield is set that belongs to no piece.
     #[error("a spare bit of the bitfield is set")]
     SpareBits,
+    /// A piece in a list that the torrent does not have.
+    #[error("piece {index} in a list, where there are {pieces}")]
+    PieceIndex {
+        /// The index.
+        index: u32,
+        /// How many pieces there are.
+        pieces: u32,
+    },
+    /// A name of nobody: empty, or longer than [`MAX_ID`](super::MAX_ID).
+    #[error("{key:?} of {} is no name", kind.name())]
+    Id {
+        /// The kind of message.
+        kind: MessageKind,
+        /// The key.
+        key: &'static str,
+    },
+    /// The handshake names another file.
+    #[error("the handshake names another file")]
+    OtherFile,
     /// The connection opens with something else than a handshake.
     #[error("a message before the handshake")]
     NoHandshake,
     /// A handshake in the middle of a connection.
     #[error("a second handshake")]
     SecondHandshake,
-}
-
-/// Length of the base64 of so many bytes, padding included.
-const fn base64_len(bytes: u64) -> u64 {
-    bytes.div_ceil(3).saturating_mul(4)
 }
 
 /// The longest frame, without its length prefix.

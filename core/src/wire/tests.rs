@@ -16,7 +16,7 @@ const LIMITS: Limits = Limits { pieces: Some(77), block_len: 300, extended_len: 
 fn encoded(encoding: Encoding, messages: &[Message<Bytes>]) -> BytesMut {
     let mut out = BytesMut::new();
     for message in messages {
-        encode(encoding, message, &mut out);
+        encode(encoding, message, &mut out).unwrap();
     }
     out
 }

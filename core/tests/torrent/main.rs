@@ -13,10 +13,12 @@
 
 mod blame;
 mod disk;
+mod errands;
 mod extended;
 mod handshake;
 mod idlers;
 mod inventory;
+mod meeting;
 mod metadata;
 mod paced;
 mod pex;
@@ -29,6 +31,7 @@ mod strangers;
 mod super_seeding;
 mod support;
 mod swarms;
+mod systems;
 mod timers;
 mod turns;
 mod walks;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use minibit_core::boundary::{Net, Simulated};
-use minibit_core::config::{Config, Encoding};
+use minibit_core::config::{Config, Encoding, Lists};
 use minibit_core::{Bitfield, Profile};
 
 use crate::support::{Medium, Swarm, World, geometry, plain};
@@ -13,7 +13,11 @@ fn lan() -> World {
 }
 
 fn move_a_file<E: Medium>(seed: Config, leecher: Config, limit: Duration) {
-    let mut swarm = Swarm::<E>::new(geometry(6, 2), lan(), 1);
+    let blocks = if leecher.encoding.whole_pieces() { 1 } else { 2 };
+    let mut swarm = Swarm::<E>::new(geometry(6, blocks), lan(), 1);
+    if leecher.announcing.is_some() {
+        swarm.open_tracker(Duration::from_mins(2));
+    }
     swarm.seed(seed);
     for _ in 0..3 {
         swarm.leecher(leecher);
@@ -22,10 +26,16 @@ fn move_a_file<E: Medium>(seed: Config, leecher: Config, limit: Duration) {
     swarm.finish(limit);
 }
 
+/// Members are introduced to each other by hand, unless the tracker has more to say than that.
+fn needed(config: Config) -> Config {
+    let announcing = config.announcing.filter(|announcing| announcing.lists != Lists::Addresses);
+    Config { announcing, ..config }
+}
+
 #[test]
 fn every_profile_moves_a_file() {
     for profile in Profile::ALL {
-        let config = Config { announcing: None, ..profile.config() };
+        let config = needed(profile.config());
         let seed = profile.tracker_seed_config().unwrap_or(config);
         move_a_file::<Simulated>(seed, config, Duration::from_mins(10));
     }
@@ -34,7 +44,7 @@ fn every_profile_moves_a_file() {
 #[test]
 fn every_profile_moves_a_file_through_its_encoding() {
     for profile in Profile::ALL {
-        let config = Config { announcing: None, ..profile.config() };
+        let config = needed(profile.config());
         let seed = profile.tracker_seed_config().unwrap_or(config);
         move_a_file::<Net>(seed, config, Duration::from_mins(10));
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use minibit_core::Seed;
+use minibit_core::announce::Totals;
 use minibit_core::rng::Purpose;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -75,7 +76,7 @@ fn trackers(urls: &[&[&str]]) -> Trackers {
 }
 
 fn request(event: AnnounceEvent) -> AnnounceRequest {
-    AnnounceRequest { event, uploaded: 1, downloaded: 2, left: 3, numwant: 50 }
+    AnnounceRequest::plain(event, Totals { uploaded: 1, downloaded: 2, left: 3 }, 50)
 }
 
 /// What comes of an announce to one tracker.

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use minibit_core::announce::{AnnounceEvent, AnnounceRequest};
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use minibit_core::rng::Purpose;
 use minibit_core::{InfoHash, Instant, PeerId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -72,7 +72,7 @@ impl World {
 }
 
 fn request(event: AnnounceEvent, left: u64) -> AnnounceRequest {
-    AnnounceRequest { event, uploaded: 0, downloaded: 0, left, numwant: 50 }
+    AnnounceRequest::plain(event, Totals { left, ..Totals::default() }, 50)
 }
 
 fn query(port: u16) -> String {

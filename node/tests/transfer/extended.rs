@@ -9,7 +9,7 @@ use bytes::Bytes;
 use minibit_core::extension::{ExtensionHandshake, HANDSHAKE, MetadataMessage};
 use minibit_core::message::{Extended, Handshake, Message};
 use minibit_core::metainfo::Metainfo;
-use minibit_core::{BlockSpan, PeerId};
+use minibit_core::{BlockSpan, PeerId, PieceIndex};
 
 use crate::support::{PATIENCE, Place, Stranger, content};
 
@@ -102,7 +102,7 @@ fn a_seeder_of_a_part_gives_that_and_wants_nothing() {
     assert_eq!(greet(&mut stranger, &metainfo).upload_only, Some(true));
     let has = stranger.receive_until(|it| matches!(it, Message::Bitfield(_)));
     let Message::Bitfield(has) = has else { unreachable!("that was waited for") };
-    assert_eq!(has.iter().map(|piece| piece.get()).collect::<Vec<_>>(), [0, 2, 3]);
+    assert_eq!(has.iter().map(PieceIndex::get).collect::<Vec<_>>(), [0, 2, 3]);
     // What it lacks can be had here.
     stranger.send(&Message::Have { index: 1 });
     stranger.send(&Message::Unchoke);

@@ -9,3 +9,4 @@ mod options;
 mod pour;
 mod support;
 mod trackers;
+mod whole;

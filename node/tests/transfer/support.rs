@@ -244,7 +244,7 @@ impl Stranger {
     /// Sends a message; that the other end has closed meanwhile is found out when reading.
     pub(crate) fn send(&mut self, message: &Message<Bytes>) {
         let mut bytes = BytesMut::new();
-        wire::encode(Encoding::Bep3, message, &mut bytes);
+        wire::encode(Encoding::Bep3, message, &mut bytes).expect("every message has its bytes");
         self.send_bytes(&bytes);
     }
 

@@ -6,6 +6,9 @@ use std::thread;
 
 use crate::support::{Place, Program, content};
 
+/// The datagrams with which a hostile tracker answers one that has this transaction id.
+type Answer = fn(&[u8]) -> Vec<Vec<u8>>;
+
 /// A tracker of our own, and its port.
 fn tracker(place: &Place) -> (Program, u16) {
     let mut tracker = place.start(&["tracker", "--listen", "127.0.0.1:0"]);
@@ -50,7 +53,7 @@ fn the_first_tracker_is_dead() {
 fn the_first_tracker_speaks_udp_and_means_harm() {
     let here = Place::new();
     let (_tracker, port) = tracker(&here);
-    let answers: [fn(&[u8]) -> Vec<Vec<u8>>; 2] = [
+    let answers: [Answer; 2] = [
         |transaction| vec![[&[0, 0, 0, 3], transaction, &b"\x1b[2J"[..]].concat()],
         |transaction| vec![[&[0, 0, 0, 9], transaction].concat()],
     ];
@@ -60,8 +63,8 @@ fn the_first_tracker_speaks_udp_and_means_harm() {
     }
 }
 
-/// Answers each datagram; `answer` is given its transaction id.
-fn udp(answer: fn(&[u8]) -> Vec<Vec<u8>>) -> SocketAddr {
+/// A tracker that answers each datagram so.
+fn udp(answer: Answer) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = socket.local_addr().unwrap();
     thread::spawn(move || {

@@ -3,20 +3,29 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Args;
 
-use super::run::{Cost, ProcessWall, finished};
-use super::{STOP, Source, listen_to_interrupts, print};
+use super::clock::{Cost, ProcessWall};
+use super::{INTERRUPTED, STOP, Source, listen_to_interrupts, print, tell};
 use crate::report::format::grouped;
-use crate::results::{KINDS, RunResult, Sample, kind_name};
+use crate::results::{Ending, KINDS, RunResult, Sample, kind_name};
 use crate::scenario::Content;
 use crate::world::{Controls, simulate};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Bench {
     #[command(flatten)]
     source: Source,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sim bench scenarios/bench/w-ps-1000.json
+      a thousand peers, on one processor
+  sim bench scenarios/flash_crowd.json --runs 1
+      any other scenario";
 
 impl Bench {
     /// The runs one after the other, on one processor, without a report.
@@ -29,7 +38,17 @@ impl Bench {
             let result =
                 simulate(&scenario, run, Controls { interrupted: Some(&STOP), ..Controls::default() });
             let cost = clock.stop();
-            finished(std::slice::from_ref(&result))?;
+            match result.ending {
+                Ending::Finished => {}
+                Ending::Interrupted => {
+                    tell("interrupted: nothing was measured");
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                _ => bail!(
+                    "the swarm of seed {} did not finish: its speed says nothing\n  hint: `sim run` says what happened",
+                    result.seed
+                ),
+            }
             describe(&mut text, &result, cost, scenario.content);
         }
         if let Some(peak) = peak_memory() {

@@ -11,12 +11,13 @@ use anyhow::Context as _;
 use clap::Args;
 use rayon::ThreadPoolBuilder;
 
+use super::clock::ProcessWall;
 use super::progress::Bar;
-use super::run::ProcessWall;
-use super::{Format, INTERRUPTED, STOP, Usage, listen_to_interrupts, print, tell, warn};
+use super::{Format, INTERRUPTED, STOP, Usage, listen_to_interrupts, print, tell, warn, writable};
 use crate::compare::files::{self, Comparison};
 use crate::compare::summary::Summary;
 use crate::compare::{Axis, Case, CaseRuns, Evidence, execute, plan, run_cases};
+use crate::report::command::{named, quoted};
 use crate::report::json;
 
 /// Seeds per variant, unless `--runs` says otherwise.
@@ -54,7 +55,7 @@ pub(super) struct Compare {
     /// `unfinished > 0`.
     #[arg(long, value_name = "RULE", requires = "baseline")]
     fail_on: Vec<String>,
-    /// How to print the result.
+    /// How to print the result; as JSON it is the report's `summary.json`.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -88,6 +89,8 @@ impl Compare {
             )
             .into());
         }
+        let dir = self.out.clone().unwrap_or_else(|| self.folder(&cases));
+        writable(&dir)?;
         listen_to_interrupts()?;
         let wall = ProcessWall::start();
         let Some(results) = self.simulate(&cases)? else {
@@ -97,7 +100,6 @@ impl Compare {
         let evidence = evidence(&results);
         let command = self.command(&cases);
         let comparison = Comparison { cases: &results, evidence: &evidence, command: &command };
-        let dir = self.out.clone().unwrap_or_else(|| self.folder(&cases));
         let written = self.in_pool(|| files::write(&dir, &comparison))??;
         match self.format {
             Format::Human => print(&overview::render(&comparison, wall.stop(), &dir, written.len()))?,
@@ -149,17 +151,12 @@ impl Compare {
     fn command(&self, cases: &[Case]) -> String {
         let mut words = "sim compare".to_owned();
         for path in &self.scenarios {
-            let named =
-                if path.is_absolute() { path.file_name().map_or(path.as_path(), Path::new) } else { path };
-            let _infallible = write!(words, " {}", named.display());
+            let _infallible = write!(words, " {}", named(path));
         }
         let flags = [("--vary", &self.vary), ("--set", &self.overrides)];
         for (flag, values) in flags {
             for value in values {
-                let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,=/+".contains(c));
-                let quoted =
-                    if plain { value.clone() } else { format!("'{}'", value.replace('\'', "'\\''")) };
-                let _infallible = write!(words, " {flag} {quoted}");
+                let _infallible = write!(words, " {flag} {}", quoted(value));
             }
         }
         if let Some(variant) = cases.first().and_then(|case| case.variants.first()) {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use minibit_core::trace::{Malformed, Replay, ReplayError, Summary};
 
-use super::{FAILED, WRONG, print, tell};
+use super::{FAILED, WRONG, in_words, print, tell};
 use crate::report::format::grouped;
 
 #[derive(Debug, Args)]
@@ -46,7 +46,10 @@ impl Command {
                         "error: {file} was recorded by other code, or changed\n  line      {line}\n  time      {time}\n  \
                          expected  {expected}\n  got       {got}"
                     )),
-                    _ => tell(&format!("error: {file}: {error:#}")),
+                    _ => tell(&format!(
+                        "error: {file}: {}\n  hint: a record is what `node --trace FILE` writes",
+                        in_words(&error)
+                    )),
                 }
                 Ok(ExitCode::from(if diverged { FAILED } else { WRONG }))
             }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::print;
+use super::{print, writable};
 use crate::report::format::count;
 use crate::report::index;
 use crate::sweep::{Plan, report};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Report {
     /// Folder of a merged sweep; with `--index` that of the reports, by default `reports`.
     #[arg(value_name = "DIR", required_unless_present = "index")]
@@ -23,6 +24,13 @@ pub(super) struct Report {
     index: bool,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  sim report runs
+      the page, pictures and tables of the sweep that was merged there
+  sim report --index
+      reports/index.html: which reports there are, and what each of them found";
+
 impl Report {
     pub(super) fn execute(&self) -> anyhow::Result<ExitCode> {
         let dir = self.dir.as_deref().unwrap_or(Path::new("reports"));
@@ -32,6 +40,7 @@ impl Report {
         } else {
             let plan = Plan::read(dir)?;
             let out = self.out.clone().unwrap_or_else(|| Path::new("reports").join(&plan.name));
+            writable(&out)?;
             let files = report::write(dir, &plan, &out)?;
             print(&format!("{} in {}/, see index.html\n", count(files.len(), "file"), out.display()))?;
         }

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
-use cpu_time::ProcessTime;
 
+use super::clock::ProcessWall;
 use super::progress::Bar;
 use super::table::Overview;
-use super::{FAILED, Format, INTERRUPTED, STOP, Source, Usage, listen_to_interrupts, print, tell};
+use super::{FAILED, Format, INTERRUPTED, STOP, Source, Usage, listen_to_interrupts, print, tell, writable};
+use crate::report::command::{named, quoted};
+use crate::report::summary::Summary;
 use crate::report::{self, ReportInput};
 use crate::results::{Ending, RunResult};
 use crate::run::{check_all, run_all};
@@ -21,6 +23,7 @@ use crate::scenario::{Scenario, evaluate, resolved_json};
 use crate::world::{Controls, Trace, simulate};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Run {
     #[command(flatten)]
     source: Source,
@@ -30,7 +33,7 @@ pub(super) struct Run {
     /// Do each run twice, side by side, and stop at the first difference.
     #[arg(long, conflicts_with = "trace")]
     check: bool,
-    /// How to print the result.
+    /// How to print the result; as JSON it is the report's `summary.json`.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Write every event of the run into this file, one JSON object per line. For one run.
@@ -38,19 +41,35 @@ pub(super) struct Run {
     trace: Option<PathBuf>,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  sim run scenarios/5peers_mp4.json
+      twenty runs of the shipped example; see reports/5peers_mp4/index.html
+  sim run scenarios/free_riders.json --set defaults.choking=none --out reports/nobody_is_choked
+      the same swarm without tit for tat, beside the report of the one with it
+  sim run scenarios/churn.json --runs 1 --seed 7 --trace events.ndjson
+      every event of one run, a JSON object per line";
+
 impl Run {
     pub(super) fn execute(&self) -> anyhow::Result<ExitCode> {
         let scenario = self.source.load()?;
         if self.trace.is_some() && scenario.runs > 1 {
             return Err(Usage("a trace is of one run\n  hint: add --runs 1").into());
         }
+        if self.trace.as_ref().is_some_and(|path| path.is_dir()) {
+            return Err(Usage(
+                "a trace is written into a file, and this is a folder\n  hint: --trace events.ndjson",
+            )
+            .into());
+        }
+        let dir = self.out.clone().unwrap_or_else(|| Path::new("reports").join(&scenario.name));
+        writable(&dir)?;
         listen_to_interrupts()?;
         let wall = ProcessWall::start();
         let results = self.simulate(&scenario)?;
         let cost = wall.stop();
 
         let verdicts = evaluate(&scenario.expect, &scenario, &results);
-        let dir = self.out.clone().unwrap_or_else(|| Path::new("reports").join(&scenario.name));
         let resolved = resolved_json(&scenario);
         let command = self.command(&scenario);
         let input = ReportInput {
@@ -61,13 +80,20 @@ impl Run {
             command: &command,
         };
         let files = report::write(&dir, &input)?;
+        let summary = Summary::new(&input);
         match self.format {
             Format::Human => {
-                let overview =
-                    Overview { input: &input, cost, dir: &dir, files: files.len(), checked: self.check };
+                let overview = Overview {
+                    input: &input,
+                    summary: &summary,
+                    cost,
+                    dir: &dir,
+                    files: files.len(),
+                    checked: self.check,
+                };
                 print(&overview.render())?;
             }
-            Format::Json => print(&String::from_utf8_lossy(&report::summary_json(&input)?))?,
+            Format::Json => print(&String::from_utf8_lossy(&report::json(&summary)?))?,
         }
         Ok(exit_code(&scenario, &results, verdicts.iter().all(|verdict| verdict.passed)))
     }
@@ -92,12 +118,9 @@ impl Run {
 
     /// The command that repeats the run: what was typed, without the folders of this machine.
     fn command(&self, scenario: &Scenario) -> String {
-        let path = &self.source.scenario;
-        let named =
-            if path.is_absolute() { path.file_name().map_or(path.as_path(), Path::new) } else { path };
-        let mut words = format!("sim run {}", named.display());
+        let mut words = format!("sim run {}", named(&self.source.scenario));
         for change in &self.source.overrides {
-            let _infallible = write!(words, " --set '{}'", change.replace('\'', "'\\''"));
+            let _infallible = write!(words, " --set {}", quoted(change));
         }
         let _infallible = write!(words, " --seed {} --runs {}", scenario.seed, scenario.runs);
         words
@@ -107,7 +130,8 @@ impl Run {
 /// One run with a trace. The file appears when it is whole.
 fn traced(scenario: &Scenario, path: &Path) -> anyhow::Result<RunResult> {
     let part = path.with_added_extension("part");
-    let file = File::create(&part).with_context(|| format!("cannot write {}", part.display()))?;
+    let file = File::create(&part)
+        .with_context(|| format!("cannot write {}\n  hint: is its folder there?", part.display()))?;
     let mut out = BufWriter::new(file);
     let mut error = None;
     let trace = Trace::new(&mut out, &mut error);
@@ -131,42 +155,4 @@ fn exit_code(scenario: &Scenario, results: &[RunResult], passed: bool) -> ExitCo
     } else {
         ExitCode::SUCCESS
     }
-}
-
-/// Time that something took.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cost {
-    /// Seconds on the wall.
-    pub(super) wall: f64,
-    /// Seconds of all processors together.
-    pub(super) cpu: f64,
-}
-
-/// Measures what something takes.
-#[derive(Debug)]
-pub(super) struct ProcessWall {
-    wall: std::time::Instant,
-    cpu: ProcessTime,
-}
-
-impl ProcessWall {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "what a run takes is measured with the real clock, and shown, not written"
-    )]
-    pub(super) fn start() -> Self {
-        Self { wall: std::time::Instant::now(), cpu: ProcessTime::now() }
-    }
-
-    pub(super) fn stop(&self) -> Cost {
-        Cost { wall: self.wall.elapsed().as_secs_f64(), cpu: self.cpu.elapsed().as_secs_f64() }
-    }
-}
-
-/// Refuses what is no scenario for a benchmark.
-pub(super) fn finished(results: &[RunResult]) -> anyhow::Result<()> {
-    if results.iter().all(|run| run.ending == Ending::Finished) {
-        return Ok(());
-    }
-    bail!("the swarm did not finish: its speed says nothing")
 }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::progress::Counter;
-use super::{Format, INTERRUPTED, STOP, Usage, listen_to_interrupts, print, tell};
+use super::{Format, INTERRUPTED, STOP, Usage, listen_to_interrupts, print, tell, writable};
 use crate::report::format::{count, duration, grouped};
 use crate::statistics::float;
 use crate::sweep::cost::Cost;
@@ -22,6 +22,7 @@ use crate::sweep::{Plan, Shard, load};
 const SHARD_SECONDS: f64 = 30.0;
 
 #[derive(Debug, Subcommand)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) enum Sweep {
     /// Say how many runs there are, what they will cost, and the hash of the plan.
     Plan(PlanOf),
@@ -30,6 +31,17 @@ pub(super) enum Sweep {
     /// Print the numbers of the shards that are missing, as engines take them: `13,57-60`.
     Status(StatusOf),
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sim sweep plan scenarios/sweeps/seed_capacity.json
+      how many runs, and what they will cost
+  sim sweep run scenarios/sweeps/seed_capacity.json --out runs
+      all of them on this machine; then `sim merge runs` and `sim report runs`
+  sim sweep run scenarios/sweeps/seed_capacity.json --out runs --shard 13/100
+      a part of them: each of a hundred parts may be done anywhere, at any time, and again
+  sim sweep status runs
+      the parts that are missing";
 
 impl Sweep {
     pub(super) fn execute(&self) -> anyhow::Result<ExitCode> {
@@ -45,7 +57,7 @@ impl Sweep {
 pub(super) struct PlanOf {
     /// The sweep file.
     sweep: PathBuf,
-    /// How to print it.
+    /// How to print it; as JSON it is the plan in full.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -120,6 +132,7 @@ pub(super) struct Run {
 impl Run {
     fn execute(&self) -> anyhow::Result<ExitCode> {
         let sweep = load(&self.sweep)?;
+        writable(&self.out)?;
         listen_to_interrupts()?;
         let threads = self.jobs.map_or(0, NonZeroUsize::get);
         let pool =
@@ -185,6 +198,7 @@ impl StatusOf {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  sim merge runs\n      runs/runs.csv, or what is missing for it")]
 pub(super) struct Merge {
     /// The folder that all shards share.
     dir: PathBuf,

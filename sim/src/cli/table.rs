@@ -5,10 +5,11 @@ use std::path::Path;
 
 use owo_colors::OwoColorize as _;
 
-use super::run::Cost;
-use crate::report::ReportInput;
-use crate::report::format::{bytes, grouped};
-use crate::results::{Ending, Outcome, PeerResult, RunResult};
+use super::clock::Cost;
+use crate::report::format::{bytes, duration, grouped, percent};
+use crate::report::summary::{Summary, downloads};
+use crate::report::{ReportInput, hex};
+use crate::results::{Ending, PeerResult, RunResult};
 use crate::statistics::Distribution;
 
 /// Rows of the first run that are shown before the rest is left to `peers.csv`.
@@ -18,6 +19,7 @@ const ROWS: usize = 24;
 #[derive(Debug)]
 pub(super) struct Overview<'a> {
     pub(super) input: &'a ReportInput<'a>,
+    pub(super) summary: &'a Summary,
     pub(super) cost: Cost,
     pub(super) dir: &'a Path,
     pub(super) files: usize,
@@ -83,6 +85,14 @@ impl Overview<'_> {
             shown(times.mean()),
             grouped(mean),
         );
+        if let Some(bound) = &self.summary.bound {
+            let efficiency = bound.efficiency.map_or_else(|| "—".to_owned(), percent);
+            let _infallible = writeln!(
+                text,
+                "nobody could have had it all before {} (T_min): efficiency {efficiency}",
+                duration(bound.t_min_s)
+            );
+        }
         for run in runs {
             if let Some(trouble) = trouble(run) {
                 let _infallible =
@@ -107,16 +117,12 @@ impl Overview<'_> {
             grouped(events),
             crate::report::format::number(rate.round()),
         );
-        let digests: Vec<String> = runs.iter().take(4).map(|run| format!("{:016x}", run.digest)).collect();
+        let digests: Vec<String> = runs.iter().take(4).map(|run| hex(run.digest)).collect();
         let more = if runs.len() > digests.len() { " …" } else { "" };
         let checked = if self.checked { "  (each run done twice: equal)" } else { "" };
         let _infallible = writeln!(text, "digest {}{more}{checked}", digests.join(" "));
         let _infallible = writeln!(text, "{} files in {}/, see index.html", self.files, self.dir.display());
     }
-}
-
-fn downloads(peer: &PeerResult) -> bool {
-    !matches!(peer.outcome, Outcome::Seed | Outcome::NotJoined)
 }
 
 /// What went wrong with a run, in words.

@@ -30,6 +30,17 @@ pub fn write_all(dir: &Path, files: &[(String, Vec<u8>)]) -> Result<Vec<PathBuf>
     result
 }
 
+/// Makes sure that files can be put into `dir`, or that it can be made; nothing is left behind.
+///
+/// # Errors
+/// What the disk says.
+pub fn try_out(dir: &Path) -> io::Result<()> {
+    let there = dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let trial = there.join(format!("{STAGING}-{}", std::process::id()));
+    fs::create_dir(&trial)?;
+    fs::remove_dir(&trial)
+}
+
 fn stage(staging: &Path, files: &[(String, Vec<u8>)]) -> Result<(), ReportError> {
     match fs::remove_dir_all(staging) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(staging)(error)),

@@ -4,7 +4,8 @@
 //! byte leaves the seeds at least once, the slowest downlink must carry the file, and all copies together must be sent by
 //! somebody (Kumar and Ross, "Peer-assisted file distribution: the minimum distribution time", 2006). The bound says
 //! something only of swarms in which capacities are fixed, all leechers start with nothing at the same time while the
-//! seeds are there, and nobody leaves.
+//! seeds are there, and nobody leaves before it is complete. Who leaves then takes its uplink along, and can only make the
+//! others later; where all end together, as in the best schedule, it makes no difference.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub fn of(scenario: &Scenario) -> Option<Bound> {
         let (LinkDist::Fixed(link), Arrivals::Together(joins)) = (&group.link, &group.arrivals) else {
             return None;
         };
-        if group.departures != Departures::default() {
+        if (Departures { after_completion: None, ..group.departures.clone() }) != Departures::default() {
             return None;
         }
         let rates = rates(*link, &group.config)?;
@@ -104,6 +105,7 @@ impl Bound {
 mod tests {
     use super::super::testing::Case;
     use super::*;
+    use crate::scenario::DurationDist;
 
     fn bound(edit: impl FnOnce(&mut Scenario)) -> Option<f64> {
         let mut case = Case::tiny();
@@ -137,10 +139,19 @@ mod tests {
         assert_eq!(bound(|scenario| scenario.groups[1].pieces = InitialPieces::Random(1)), None);
         assert_eq!(bound(|scenario| scenario.groups[1].departures.after_uploading = Some(1)), None);
         assert_eq!(bound(|scenario| scenario.groups[1].link = LinkDist::Fixed(Link::Shared(1000))), None);
+        let gone = Some(DurationDist::Fixed(Duration::ZERO));
+        assert_eq!(bound(|scenario| scenario.groups[1].departures.abort_after = gone), None);
+        assert_eq!(bound(|scenario| scenario.groups[1].departures.crash_after = gone), None);
         let late = Arrivals::Together(Duration::from_secs(9));
         assert_eq!(bound(|scenario| scenario.groups[0].arrivals = late), None, "the seed comes last");
         let poisson = Arrivals::Poisson { start: Duration::ZERO, rate: 1.0 };
         assert_eq!(bound(|scenario| scenario.groups[1].arrivals = poisson), None);
+    }
+
+    #[test]
+    fn who_leaves_when_complete_changes_nothing() {
+        let gone = Some(DurationDist::Fixed(Duration::ZERO));
+        assert_eq!(bound(|scenario| scenario.groups[1].departures.after_completion = gone), bound(|_| ()));
     }
 
     #[test]

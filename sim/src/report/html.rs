@@ -6,12 +6,12 @@
 
 use serde::Serialize;
 
-use super::findings;
 use super::format::{bytes, count, duration, exact_seconds, grouped, number, percent};
 use super::plot::{Figures, ratio};
 use super::summary::{Spread, Summary};
 use super::template::{self, Picture};
 use super::{ReportError, ReportInput, group_name, hex};
+use crate::compare::Measure;
 use crate::results::{PeerResult, RunResult};
 use crate::statistics::float;
 
@@ -21,7 +21,7 @@ const ROWS: usize = 2000;
 /// What the template is filled with.
 #[derive(Serialize)]
 struct Page<'a> {
-    headline: String,
+    headline: &'a str,
     scenario: &'a str,
     description: &'a str,
     facts: Vec<String>,
@@ -30,6 +30,8 @@ struct Page<'a> {
     figures: Vec<Picture<'a>>,
     kinds: Vec<Kind>,
     several: bool,
+    /// Is a lower bound known?
+    bounded: bool,
     runs: Vec<RunRow>,
     columns: &'static [(&'static str, bool)],
     peers: Vec<Vec<Cell>>,
@@ -75,6 +77,7 @@ struct RunRow {
     ending: String,
     end: String,
     completed: String,
+    efficiency: Option<String>,
     digest: String,
 }
 
@@ -86,7 +89,7 @@ pub fn page(input: &ReportInput<'_>, summary: &Summary, figures: &Figures) -> Re
     let rows: usize = input.runs.iter().map(|run| run.peers.len()).sum();
     let peers = input.runs.iter().flat_map(|run| run.peers.iter().map(move |peer| row(input, run, peer)));
     let page = Page {
-        headline: findings::headline(input, summary),
+        headline: &summary.headline,
         scenario: &input.scenario.name,
         description: &input.scenario.description,
         facts: facts(input),
@@ -95,6 +98,7 @@ pub fn page(input: &ReportInput<'_>, summary: &Summary, figures: &Figures) -> Re
         figures: figures.list.iter().map(Picture::new).collect::<Result<_, _>>()?,
         kinds: kinds(summary),
         several: input.runs.len() > 1,
+        bounded: summary.bound.is_some(),
         runs: runs(input, summary),
         columns: &COLUMNS[first_column(input)..],
         peers: peers.take(ROWS).collect(),
@@ -227,6 +231,7 @@ fn runs(input: &ReportInput<'_>, summary: &Summary) -> Vec<RunRow> {
         ending: figures.ending.replace('_', " "),
         end: duration(run.end.as_secs_f64()),
         completed: format!("{} of {}", figures.completed, figures.completed + figures.unfinished),
+        efficiency: figures.efficiency.map(|value| Measure::Efficiency.shown(value)),
         digest: figures.digest.clone(),
     };
     input.runs.iter().zip(&summary.runs).map(row).collect()

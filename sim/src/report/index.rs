@@ -60,9 +60,9 @@ struct Summary {
 /// Writes the list of the reports in `dir`; returns its path and how many they are.
 ///
 /// # Errors
-/// When a folder cannot be read, or a manifest is none.
+/// When a folder cannot be read, has no report, or a manifest is none.
 pub fn write(dir: &Path) -> Result<(PathBuf, usize), ReportError> {
-    let failed = |source| ReportError::Io { path: dir.to_owned(), source };
+    let failed = |source| ReportError::Unreadable { path: dir.to_owned(), source };
     let mut folders = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -71,6 +71,9 @@ pub fn write(dir: &Path) -> Result<(PathBuf, usize), ReportError> {
         }
     }
     folders.sort();
+    if folders.is_empty() {
+        return Err(ReportError::NoReports { path: dir.to_owned() });
+    }
     let reports: Vec<Entry> = folders.iter().map(|folder| entry(folder)).collect::<Result<_, _>>()?;
     let count = reports.len();
     let page = template::render(NAME, &Page { reports })?;
@@ -81,7 +84,7 @@ pub fn write(dir: &Path) -> Result<(PathBuf, usize), ReportError> {
 fn entry(folder: &Path) -> Result<Entry, ReportError> {
     let read = |name: &str| {
         let path = folder.join(name);
-        fs::read(&path).map_err(|source| ReportError::Io { path, source })
+        fs::read(&path).map_err(|source| ReportError::Unreadable { path, source })
     };
     let manifest: Manifest = serde_json::from_slice(&read("manifest.json")?)?;
     let summary: Summary = serde_json::from_slice(&read("summary.json")?)?;
@@ -120,6 +123,9 @@ mod tests {
         assert!(page.find("href=\"a/index.html\"").unwrap() < page.find("href=\"b/index.html\"").unwrap());
         assert!(page.contains("Both peers have the file") && page.contains("a/figures/swarm.svg"));
         assert!(!page.contains("half"));
+        let nothing = tempfile::tempdir().unwrap();
+        assert!(matches!(write(nothing.path()), Err(ReportError::NoReports { .. })));
+        assert_eq!(fs::read_dir(nothing.path()).unwrap().count(), 0, "and no list is left there");
         write(dir.path()).unwrap();
         assert!(fs::read_to_string(dir.path().join("index.html")).unwrap() == page, "the same twice");
     }

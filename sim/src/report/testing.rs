@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use minibit_core::Instant;
 use minibit_core::config::{
-    ChokeAlgorithm, Choking, Config, Encoding, Inventory, Limits, PieceSelection, Requests, Timeouts,
+    ChokeAlgorithm, Choking, Config, Connections, Encoding, Inventory, Limits, PieceSelection, Requests,
+    Timeouts,
 };
 
 use super::{ReportError, ReportInput};
@@ -334,6 +335,7 @@ fn scenario(name: &str, len: u64, groups: &[(&str, u32)]) -> Scenario {
         pieces: InitialPieces::None,
         arrivals: Arrivals::Together(Duration::ZERO),
         departures: Departures::default(),
+        contacts_per_second: 0.0,
         config: config(),
         profile: "bittorrent".to_owned(),
         message_count: MessageCount::WholeRun,
@@ -381,6 +383,7 @@ fn config() -> Config {
         },
         requests: Requests::Fixed(5),
         inventory: Inventory::Have,
+        connections: Connections::Lasting,
         handshake: true,
         interest: true,
         fast_extension: false,

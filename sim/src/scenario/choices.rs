@@ -3,7 +3,7 @@
 //! Everything of [`Config`] has its place here under the same name, so that a resolved scenario says it all.
 
 use minibit_core::Profile;
-use minibit_core::config::{ChokeAlgorithm, Encoding, PieceSelection};
+use minibit_core::config::{Asks, ChokeAlgorithm, Encoding, Lists, PieceSelection};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,27 @@ fn choke_algorithm(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn encoding(_: &mut SchemaGenerator) -> Schema {
-    names("How messages are written on the wire.", &[Encoding::Bep3, Encoding::Json])
+    names(
+        "How messages are written on the wire.",
+        &[
+            Encoding::Bep3,
+            Encoding::Json,
+            Encoding::S1,
+            Encoding::S2,
+            Encoding::S3,
+            Encoding::S4,
+            Encoding::S5,
+        ],
+    )
+}
+
+fn lists(_: &mut SchemaGenerator) -> Schema {
+    use Lists::{Addresses, Holders, Inventories};
+    names("What the tracker's list says of pieces.", &[Addresses, Inventories, Holders])
+}
+
+fn asks(_: &mut SchemaGenerator) -> Schema {
+    names("Which announces ask for peers.", &[Asks::Always, Asks::InNeed])
 }
 
 /// Adds the protocol choices to a struct's own fields.
@@ -60,6 +80,8 @@ macro_rules! with_choices {
             pub requests: Option<$crate::scenario::choices::Requests>,
             /// How peers learn what we have.
             pub inventory: Option<$crate::scenario::choices::Inventory>,
+            /// What a connection is opened for: `"lasting"`, or `{"per_piece": 1}` with so many at a time.
+            pub connections: Option<$crate::scenario::choices::Connections>,
             /// Do connections open with a handshake? S5's open with the inventory.
             pub handshake: Option<bool>,
             /// Are `interested` and `not interested` sent? Without them everyone counts as interested.
@@ -96,6 +118,7 @@ macro_rules! with_choices {
                 self.choking = choices.choking;
                 self.requests = choices.requests;
                 self.inventory = choices.inventory;
+                self.connections = choices.connections;
                 self.handshake = choices.handshake;
                 self.interest = choices.interest;
                 self.fast_extension = choices.fast_extension;
@@ -118,6 +141,7 @@ macro_rules! with_choices {
                     choking: self.choking.clone(),
                     requests: self.requests.clone(),
                     inventory: self.inventory.clone(),
+                    connections: self.connections,
                     handshake: self.handshake,
                     interest: self.interest,
                     fast_extension: self.fast_extension,
@@ -214,10 +238,24 @@ pub struct PacedNumbers {
 /// How peers learn what we have.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inventory {
-    /// The bitfield once, then `have` for each piece.
+    /// The bitfield once, then `have` for each piece to those who lack it.
     Have,
+    /// The same, to everyone (S1, S2).
+    HaveToAll,
+    /// Nothing is said: the tracker tells (S3, S4).
+    Tracker,
     /// The whole bitfield again and again.
     Broadcast(Broadcast),
+}
+
+/// What a connection is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connections {
+    /// As many pieces as there are to be had.
+    Lasting,
+    /// One piece; so many are fetched at a time (S3).
+    PerPiece(u32),
 }
 
 /// The whole bitfield again and again.
@@ -294,6 +332,14 @@ pub struct AnnouncingNumbers {
     pub on_piece: Option<bool>,
     /// With fewer connections than this, ask again as soon as the tracker allows.
     pub low_peers: Option<u32>,
+    /// What the tracker's list says of pieces: nothing, who has which (S1, S3), or only who has all (S4).
+    #[serde(default)]
+    #[schemars(schema_with = "lists")]
+    pub lists: Option<Lists>,
+    /// Which announces that are no events ask for peers.
+    #[serde(default)]
+    #[schemars(schema_with = "asks")]
+    pub asks: Option<Asks>,
 }
 
 /// Who decides how often a peer announces.

@@ -2,7 +2,7 @@
 //!
 //! Limits, encoding, JSON, keys that stand twice, `null`, types, in this order. What the values mean is for others.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -24,6 +24,19 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// The least that is one.
     pub(crate) least: &'static str,
+    /// What it is easily mistaken for.
+    pub(crate) other: Other,
+}
+
+/// A kind of file that is easily taken for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Other {
+    /// The word for it.
+    pub(crate) name: &'static str,
+    /// A key that it always has, and the kind that was asked for never.
+    pub(crate) key: &'static str,
+    /// What to do with such a file.
+    pub(crate) hint: &'static str,
 }
 
 /// The text of a file.
@@ -31,7 +44,14 @@ pub(crate) struct Kind {
 /// # Errors
 /// When it cannot be read, is too large, or is not text.
 pub(crate) fn load(kind: Kind, path: &Path) -> Result<String, ScenarioError> {
-    let unreadable = |source| ScenarioError::Unreadable { kind: kind.name, path: path.to_owned(), source };
+    let unreadable = |source: io::Error| {
+        let help = match source.kind() {
+            io::ErrorKind::IsADirectory => "this is a folder: name a file in it",
+            io::ErrorKind::PermissionDenied => "its owner or a folder above it does not let you",
+            _ => "is the name right? The shipped ones are in the folder `scenarios`",
+        };
+        ScenarioError::Unreadable { kind: kind.name, path: path.to_owned(), source, help }
+    };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -69,6 +89,12 @@ pub(crate) fn tree(kind: Kind, name: &str, text: &str) -> Result<Value, Scenario
     if !tree.is_object() {
         let what = format!("a {} is a JSON object", kind.name);
         return Err(Source::new(name, text).error(Problem::new(&FieldPath::root(), what).hint("write {…}")));
+    }
+    let Other { name: other, key, hint } = kind.other;
+    if tree.get(key).is_some() {
+        let what = format!("this is a {other}, and not a {}", kind.name);
+        let problem = Problem::new(&FieldPath::root().key(key), what).hint(hint);
+        return Err(Source::new(name, text).error(problem));
     }
     Ok(tree)
 }

@@ -17,10 +17,7 @@ use super::problem::Problem;
 pub enum ScenarioError {
     /// The file cannot be read.
     #[error("cannot read the {kind} {}", path.display())]
-    #[diagnostic(
-        code(scenario::unreadable),
-        help("is the name right? The shipped ones are in the folder `scenarios`")
-    )]
+    #[diagnostic(code(scenario::unreadable), help("{help}"))]
     Unreadable {
         /// What it was to be: a scenario, a sweep.
         kind: &'static str,
@@ -28,6 +25,8 @@ pub enum ScenarioError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+        /// What to do about it.
+        help: &'static str,
     },
     /// The file is too large.
     #[error("{name} is larger than {} MiB", super::document::MAX_BYTES >> 20)]

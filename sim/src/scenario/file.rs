@@ -60,7 +60,8 @@ pub struct Content {
     pub size: Bytes,
     /// Length of a piece, the unit that is verified and announced. Default: 256 KiB.
     pub piece: Option<Bytes>,
-    /// Length of a block, the unit that is asked for. Default: 16 KiB, or the piece if that is shorter.
+    /// Length of a block, the unit that is asked for. Default: 16 KiB, or the piece if that is shorter,
+    /// or if the messages of a group ask for whole pieces (S1, S2, S3, S5).
     pub block: Option<Bytes>,
 }
 
@@ -151,6 +152,8 @@ pub enum TrackerSeed {
 pub enum Neighbours {
     /// Everyone knows everyone.
     Mesh,
+    /// Nobody knows anybody; peers call each other at random.
+    RandomContacts,
     /// Each peer knows so many others, drawn.
     Degree(u32),
     /// These pairs of names.
@@ -182,6 +185,11 @@ macro_rules! with_settings {
                 pub arrivals: Option<Arrivals>,
                 /// When the peers leave. Default: they stay.
                 pub leave: Option<Leave>,
+                /// With `"neighbours": "random_contacts"`: how often each peer calls one of all that are present, drawn uniformly, at
+                /// times that are a Poisson process. It gives the other one a piece that that one chooses, if it has any for it, and
+                /// hangs up. 0: never.
+                #[schemars(range(min = 0))]
+                pub contacts_per_second: Option<f64>,
                 /// Which messages count in `messages_sent`. Default: as the profile counts them, which is all but for `s5`.
                 pub count_messages: Option<CountMessages>,
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Scenario;
-use super::document::{self, Kind, Source};
+use super::document::{self, Kind, Other, Source};
 use super::error::{ScenarioError, finding};
 use super::file::File;
 use super::overrides;
@@ -15,6 +15,7 @@ use super::resolve::{Failure, resolve};
 pub(crate) const SCENARIO: Kind = Kind {
     name: "scenario",
     least: r#"{"content": {"size": "10 MiB"}, "groups": [{"name": "seed", "pieces": "all", "up": "5 Mbit/s"}]}"#,
+    other: Other { name: "sweep", key: "axes", hint: "sim sweep run FILE --out DIR" },
 };
 
 /// Reads a scenario from a file. Each override is a `path=value` that replaces a value of the file.

@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use minibit_core::Profile;
-use minibit_core::config::{Config, Inventory as Kinds, Requests as Asking};
+use minibit_core::config::{Config, Connections as Purpose, Inventory as Kinds, Requests as Asking};
 use serde_json::Value;
 
 use super::choices::{
     AnnounceInterval, Announcing, AnnouncingNumbers, Broadcast, BroadcastNumbers, Choices, Choking,
-    ChokingNumbers, Inventory, Limits, Paced, PacedNumbers, Requests, RequestsForm, Timeouts,
+    ChokingNumbers, Connections, Inventory, Limits, Paced, PacedNumbers, Requests, RequestsForm, Timeouts,
 };
 use super::file::{
     Arrivals as WrittenArrivals, ArrivalsForm, Content, CountMessages, Drawn, File, Group as WrittenGroup,
@@ -50,6 +50,7 @@ fn remove_nulls(value: &mut Value) {
 fn file(scenario: &Scenario) -> File {
     let content = scenario.content;
     let places = &scenario.network.places;
+    let random = scenario.neighbours == Some(Neighbours::RandomContacts);
     File {
         schema: None,
         name: Some(scenario.name.clone()),
@@ -68,7 +69,7 @@ fn file(scenario: &Scenario) -> File {
         }),
         neighbours: scenario.neighbours.as_ref().map(|it| neighbours(it, &scenario.groups)),
         defaults: None,
-        groups: scenario.groups.iter().map(|it| group(it, places)).collect(),
+        groups: scenario.groups.iter().map(|it| group(it, places, random)).collect(),
         stop: Some(Stop {
             when_complete: Some(scenario.stop.when_complete),
             time: Some(scenario.stop.time.into()),
@@ -150,6 +151,7 @@ fn tracker(tracker: &Tracker, places: &[String]) -> WrittenTracker {
 fn neighbours(neighbours: &Neighbours, groups: &[Group]) -> WrittenNeighbours {
     match neighbours {
         Neighbours::Mesh => WrittenNeighbours::Mesh,
+        Neighbours::RandomContacts => WrittenNeighbours::RandomContacts,
         Neighbours::Degree(degree) => WrittenNeighbours::Degree(*degree),
         Neighbours::Pairs(pairs) => {
             let names: Vec<String> = groups.iter().flat_map(Group::peer_names).collect();
@@ -159,7 +161,7 @@ fn neighbours(neighbours: &Neighbours, groups: &[Group]) -> WrittenNeighbours {
     }
 }
 
-fn group(group: &Group, places: &[String]) -> WrittenGroup {
+fn group(group: &Group, places: &[String], random_contacts: bool) -> WrittenGroup {
     let mut written = WrittenGroup {
         name: group.name.clone(),
         count: Some(group.count),
@@ -167,6 +169,7 @@ fn group(group: &Group, places: &[String]) -> WrittenGroup {
         pieces: Some(pieces(&group.pieces)),
         arrivals: Some(arrivals(&group.arrivals)),
         leave: Some(leave(&group.departures)),
+        contacts_per_second: random_contacts.then_some(group.contacts_per_second),
         count_messages: Some(match group.message_count {
             MessageCount::WholeRun => CountMessages::WholeRun,
             MessageCount::UntilComplete => CountMessages::UntilComplete,
@@ -260,6 +263,7 @@ fn choices(config: &Config, profile: Profile) -> Choices {
         choking,
         requests,
         inventory,
+        connections,
         handshake,
         interest,
         fast_extension,
@@ -301,11 +305,19 @@ fn choices(config: &Config, profile: Profile) -> Choices {
         })),
         inventory: Some(match inventory {
             Kinds::Have => Inventory::Have,
+            Kinds::HaveToAll => Inventory::HaveToAll,
+            Kinds::Tracker => Inventory::Tracker,
             Kinds::Broadcast { interval, on_connect } => Inventory::Broadcast(Broadcast(BroadcastNumbers {
                 interval: interval.into(),
                 on_connect: Some(on_connect),
             })),
         }),
+        connections: match connections {
+            Purpose::Lasting => Some(Connections::Lasting),
+            Purpose::PerPiece { parallel } => Some(Connections::PerPiece(parallel)),
+            // It follows from `neighbours`.
+            Purpose::Contacts => None,
+        },
         handshake: Some(handshake),
         interest: Some(interest),
         fast_extension: Some(fast_extension),
@@ -342,6 +354,8 @@ fn choices(config: &Config, profile: Profile) -> Choices {
                 ),
                 on_piece: Some(announcing.on_piece),
                 low_peers: Some(announcing.low_peers),
+                lists: Some(announcing.lists),
+                asks: Some(announcing.asks),
             })
         })),
     }

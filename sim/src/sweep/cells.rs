@@ -4,7 +4,7 @@ use super::plan::{Place, Plan};
 use super::row::Row;
 use crate::compare::Measure;
 use crate::statistics::bootstrap::Centre;
-use crate::statistics::{Change, Estimate};
+use crate::statistics::{Change, Estimate, mean};
 
 /// A cell of the sweep.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Cell {
     pub values: Vec<Estimate>,
     /// For each policy but the first the change from the first, seed by seed.
     pub changes: Vec<Change>,
+    /// For each policy `T_min / T_last`, the mean over its seeds, where a lower bound is known.
+    pub efficiencies: Vec<Option<f64>>,
     /// Runs of it that did not end as they should: stuck, or at a limit.
     pub unfinished: usize,
 }
@@ -44,10 +46,16 @@ fn of(plan: &Plan, rows: &[Row], cell: usize) -> Cell {
     let change = |values: &Vec<f64>| {
         Change::new(&samples[0], values, plan.measure.scale(), owner).expect("a cell has a seed")
     };
+    let efficiency = |policy: usize| {
+        let values: Option<Vec<f64>> =
+            runs(policy).map(|row| row.values[Measure::Efficiency as usize]).collect();
+        mean(&values?)
+    };
     Cell {
         labels: plan.cell_labels(cell),
         values: samples.iter().map(estimate).collect(),
         changes: samples[1..].iter().map(change).collect(),
+        efficiencies: policies.clone().map(efficiency).collect(),
         unfinished: policies.flat_map(runs).filter(|row| row.ending != "finished").count(),
     }
 }

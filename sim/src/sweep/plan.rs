@@ -21,7 +21,7 @@ pub const MAX_RUNS: u64 = 10_000_000;
 /// Most variants of a plan.
 pub const MAX_VARIANTS: usize = 100_000;
 
-/// All runs of a sweep.
+/// All runs of a sweep. Two plans are the same work when their [hashes](Self::hash) are equal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// [`SCHEMA`].
@@ -46,6 +46,9 @@ pub struct Plan {
     pub variants: Vec<String>,
     /// The scenario before anything is varied, resolved.
     pub scenario: Value,
+    /// The file that it was made of, as commands name it. Not in the hash: where a file lies changes no result.
+    #[serde(skip)]
+    pub file: String,
 }
 
 /// What one run is.
@@ -63,12 +66,13 @@ pub struct Place {
 #[derive(Serialize, Deserialize)]
 struct Written {
     plan: String,
+    file: String,
     #[serde(flatten)]
     contents: Plan,
 }
 
 impl Plan {
-    /// SHA-256 of everything in it, in hexadecimal.
+    /// SHA-256 of everything in it that decides a result, in hexadecimal.
     ///
     /// # Panics
     /// Never: a plan is JSON.
@@ -191,7 +195,7 @@ impl Plan {
     /// # Panics
     /// Never: a plan is JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        let written = Written { plan: self.hash(), contents: self.clone() };
+        let written = Written { plan: self.hash(), file: self.file.clone(), contents: self.clone() };
         let mut bytes = serde_json::to_vec_pretty(&written).expect("a plan is JSON");
         bytes.push(b'\n');
         bytes
@@ -209,7 +213,7 @@ impl Plan {
         })?;
         let bad = |what: String| SweepError::BadPlan { path: path.clone(), what };
         let written: Written = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
-        let plan = written.contents;
+        let plan = Self { file: written.file, ..written.contents };
         if plan.schema != SCHEMA {
             return Err(bad(format!("its layout is number {}, not {SCHEMA}", plan.schema)));
         }
@@ -258,6 +262,7 @@ pub(super) mod testing {
             seeds: 4,
             variants: (0..12).map(|variant| sha256(&[variant])).collect(),
             scenario: Value::Null,
+            file: "sweeps/test.json".to_owned(),
         }
     }
 }

@@ -11,8 +11,9 @@ use super::plan::{self, MAX_RUNS, MAX_VARIANTS, Plan, canonical};
 use crate::compare::Measure;
 use crate::compare::plan::overrides_of;
 use crate::report::bound;
+use crate::report::command::named;
 use crate::report::manifest::sha256;
-use crate::scenario::document::{self, Kind, Source};
+use crate::scenario::document::{self, Kind, Other, Source};
 use crate::scenario::path::FieldPath;
 use crate::scenario::problem::{Problem, ensure};
 use crate::scenario::read::{SCENARIO, from_tree};
@@ -22,6 +23,7 @@ use crate::scenario::{Scenario, ScenarioError, resolved_json};
 const SWEEP: Kind = Kind {
     name: "sweep",
     least: r#"{"scenario": "flash_crowd.json", "axes": [{"path": "slots", "values": [3, 4]}], "seeds": 10}"#,
+    other: Other { name: "scenario", key: "groups", hint: "sim run FILE; a sweep has it as its `scenario`" },
 };
 
 /// A plan that can be carried out.
@@ -87,6 +89,7 @@ pub fn parse(name: &str, text: &str, folder: &Path) -> Result<Sweep, ScenarioErr
         seeds: file.seeds,
         variants: digests,
         scenario: resolved_json(&unvaried),
+        file: named(Path::new(name)),
     };
     let last = plan.first_seed.checked_add(plan.seeds.into());
     ensure(last.is_some(), || Problem::new(&root("seeds"), "the last seeds would be too large"))

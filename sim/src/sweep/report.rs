@@ -12,6 +12,8 @@ use super::cells::{Cell, cells};
 use super::plan::Plan;
 use super::row::{Row, Table};
 use super::{RUNS_FILE, SweepError, failed, merge, words};
+use crate::compare::Measure;
+use crate::report::command::quoted;
 use crate::report::{ReportError, atomic, plot};
 
 /// What the parts of the report are made of.
@@ -83,10 +85,27 @@ impl Material<'_> {
         )
     }
 
+    /// Is a lower bound known of some cell, and its efficiency not what the report is about already?
+    fn has_efficiencies(&self) -> bool {
+        let known = self.cells.iter().flat_map(|cell| &cell.efficiencies).any(Option::is_some);
+        known && self.plan.measure != Measure::Efficiency
+    }
+
+    /// What the column of a policy's efficiencies is called.
+    fn efficiency_title(&self, policy: usize) -> String {
+        let title = Measure::Efficiency.title();
+        match self.plan.policies {
+            Some(_) => format!("{title} with {}", self.plan.policy_label(policy)),
+            None => title.to_owned(),
+        }
+    }
+
     /// The command that makes it again.
     fn command(&self) -> String {
-        let name = &self.plan.name;
-        format!("sim sweep run {name}.json --out {name} && sim merge {name} && sim report {name}")
+        let file = &self.plan.file;
+        let [runs, report] =
+            ["runs", "reports"].map(|folder| quoted(&format!("{folder}/{}", self.plan.name)));
+        format!("sim sweep run {file} --out {runs} && sim merge {runs} && sim report {runs} --out {report}")
     }
 }
 
@@ -94,7 +113,6 @@ impl Material<'_> {
 mod tests {
     use super::super::plan::testing::plan;
     use super::*;
-    use crate::compare::Measure;
 
     /// Eight seeds; the second policy takes longer where the seed is slow, as long where it is fast, and is stuck in the last cell.
     fn sample() -> (Plan, Vec<Row>) {
@@ -111,7 +129,9 @@ mod tests {
             };
             let ending = if factor.is_finite() { "finished" } else { "stuck" }.to_owned();
             let seconds = 40.0 + wobble + f64::from(u32::try_from(place.cell).unwrap());
-            Row { index, ending, values: [Some(seconds * factor); Measure::ALL.len()] }
+            let mut values = [Some(seconds * factor); Measure::ALL.len()];
+            values[Measure::Efficiency as usize] = Some(30.0 / (seconds * factor));
+            Row { index, ending, values }
         };
         let rows = (0..plan.runs()).map(row).collect();
         (plan, rows)

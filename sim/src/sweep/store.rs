@@ -31,7 +31,7 @@ pub struct Part {
 pub fn enter(dir: &Path, plan: &Plan) -> Result<(), SweepError> {
     std::fs::create_dir_all(dir).map_err(failed("make", dir))?;
     match Plan::read(dir) {
-        Ok(there) if there == *plan => return Ok(()),
+        Ok(there) if there.hash() == plan.hash() => return Ok(()),
         Ok(there) => {
             return Err(SweepError::OtherPlan {
                 path: dir.to_owned(),

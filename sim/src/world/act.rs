@@ -58,6 +58,10 @@ impl World<'_> {
     fn send(&mut self, peer: u32, to: ConnId, message: Message<Virtual>) {
         let participant = &mut self.participants[peer as usize];
         let bytes = encoded_len(participant.plan.config.encoding, &message);
+        if bytes == 0 {
+            // The encoding has no word for it.
+            return;
+        }
         let kind = message.kind() as usize;
         self.digest.add(self.now, u64::from(peer) << 40 | (kind as u64) << 32 | bytes);
         let flow = participant.flow(to.slot());
@@ -98,6 +102,7 @@ impl World<'_> {
         match packet {
             Packet::Syn => self.on_syn(flow),
             Packet::SynAck => self.on_syn_ack(flow),
+            Packet::Fin => self.on_fin(flow),
             Packet::Message(message) => self.on_message(flow, message, bytes),
             Packet::Announce(request) => self.on_announce(flow, &request, bytes),
             Packet::Response(response) => {

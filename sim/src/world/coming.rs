@@ -1,6 +1,6 @@
 //! Joining and leaving.
 
-use minibit_core::announce::{AnnounceEvent, AnnounceRequest};
+use minibit_core::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use minibit_core::boundary::{Command, SimAddr};
 use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Torrent};
@@ -28,6 +28,8 @@ pub(super) enum Acquaintance {
     ByTracker,
     /// Everyone.
     Mesh,
+    /// Nobody.
+    None,
     /// The listed ones, per participant.
     Listed(Vec<Vec<u32>>),
 }
@@ -36,6 +38,7 @@ impl Acquaintance {
     pub(super) fn new(neighbours: Option<&Neighbours>, peers: usize, seed: &Seed) -> Self {
         match neighbours {
             None => Self::ByTracker,
+            Some(Neighbours::RandomContacts) => Self::None,
             Some(Neighbours::Mesh) => Self::Mesh,
             Some(Neighbours::Pairs(pairs)) => {
                 let mut lists = vec![Vec::new(); peers];
@@ -102,20 +105,15 @@ impl World<'_> {
             trace.join(self.now, &participant.plan.name, participant.have().count());
         }
         if participant.plan.group.is_none() {
-            let here = AnnounceRequest {
-                event: AnnounceEvent::Started,
-                uploaded: 0,
-                downloaded: 0,
-                left: 0,
-                numwant: 0,
-            };
+            let here = AnnounceRequest::plain(AnnounceEvent::Started, Totals::default(), 0);
             self.register(peer, &here);
         }
         self.plan_departure(peer);
         self.drive(peer, Input::Command(Command::Start));
+        self.begin_contacts(peer);
         let present = |other: u32| other != peer && self.participants[other as usize].is_here();
         let acquainted: Vec<SimAddr> = match &self.watch.acquaintance {
-            Acquaintance::ByTracker => Vec::new(),
+            Acquaintance::ByTracker | Acquaintance::None => Vec::new(),
             Acquaintance::Mesh => {
                 (0..).take(self.participants.len()).filter(|&other| present(other)).map(SimAddr).collect()
             }
@@ -184,6 +182,8 @@ impl World<'_> {
             Farewell::Crash => Presence::Crashed,
         };
         self.crashed[peer as usize] = farewell == Farewell::Crash;
+        self.contacts.left(peer);
+        let participant = &mut self.participants[peer as usize];
         participant.left = Some(self.now);
         if let Some(trace) = &mut self.trace {
             trace.leave(self.now, &participant.plan.name, farewell);

@@ -1,7 +1,8 @@
 //! Set-up and end of connections in the simulated network.
 //!
-//! A dial is a 40-byte segment there and one back; then both ends may talk. An end that closes tells the other one delay later,
-//! and what was on its way is lost. A host that has crashed answers nothing: the other ends find out by their time-outs.
+//! A dial is a 40-byte segment there and one back; then both ends may talk. An end that closes because it is done
+//! says so with one more, after all that it has sent before. An end that closes for another reason tells the other one delay later, and what
+//! was on its way is lost. A host that has crashed answers nothing: the other ends find out by their time-outs.
 
 use minibit_core::boundary::{DisconnectReason, SimAddr};
 use minibit_core::rng::Purpose;
@@ -126,9 +127,26 @@ impl World<'_> {
         if let Some(trace) = &mut self.trace {
             trace.disconnect(self.now, &self.participants[peer as usize].plan.name, reason);
         }
-        if let Some(flow) = self.participants[peer as usize].flow(conn.slot()) {
+        let Some(flow) = self.participants[peer as usize].flow(conn.slot()) else { return };
+        if reason == DisconnectReason::Done {
+            // What was sent before still arrives.
+            self.participants[peer as usize].set_flow(conn.slot(), None);
+            self.ends[flow.reverse().index()].conn = None;
+            self.segment(peer, flow, Packet::Fin);
+        } else {
             self.hang_up(flow);
         }
+    }
+
+    /// The other end has closed a connection, and all that it had sent is here.
+    pub(super) fn on_fin(&mut self, flow: FlowId) {
+        let End { peer, conn } = self.ends[flow.index()];
+        self.participants[peer as usize].wire_down += u64::from(SEGMENT);
+        if let Some(conn) = conn {
+            self.participants[peer as usize].set_flow(conn.slot(), None);
+            self.on_gone(Gone { peer, conn });
+        }
+        self.network.close(flow);
     }
 
     /// Closes the connection whose nearer end sends on `flow`; the farther end hears of it one delay later.

@@ -153,8 +153,7 @@ fn a_plain_node_lets_nobody_in_and_gives_the_address_that_was_reached() {
     let metainfo = torrent("film");
     let description = Description::of(&metainfo, metainfo.to_bytes().into());
     server.catalogue.publish(Instant::ZERO, description, unspecified, true).unwrap();
-    let request =
-        AnnounceRequest { event: AnnounceEvent::Started, uploaded: 0, downloaded: 0, left: 0, numwant: 0 };
+    let request = AnnounceRequest::plain(AnnounceEvent::Started, Totals::default(), 0);
     let who = Announcer { addr: unspecified, id: PeerId([9; 20]) };
     server.tracker.announce(Instant::ZERO, metainfo.info_hash(), who, &request).unwrap();
 

@@ -1,6 +1,6 @@
 //! Query strings: what follows the `?`.
 
-use crate::announce::{AnnounceEvent, AnnounceRequest};
+use crate::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use crate::id::{InfoHash, PeerId};
 use crate::tracker::{DEFAULT_NUMWANT, Query};
 
@@ -78,13 +78,15 @@ pub fn parse_announce(query: &[u8]) -> Result<Query, QueryError> {
         peer_id: PeerId(peer_id.ok_or(missing("peer_id"))?),
         port: u16::try_from(port).ok().filter(|&port| port != 0).ok_or(QueryError::Number { key: "port" })?,
         key: 0,
-        request: AnnounceRequest {
-            event: event.unwrap_or(AnnounceEvent::None),
-            uploaded: uploaded.unwrap_or(0),
-            downloaded: downloaded.unwrap_or(0),
-            left: left.ok_or(missing("left"))?,
-            numwant: numwant.unwrap_or(DEFAULT_NUMWANT),
-        },
+        request: AnnounceRequest::plain(
+            event.unwrap_or(AnnounceEvent::None),
+            Totals {
+                uploaded: uploaded.unwrap_or(0),
+                downloaded: downloaded.unwrap_or(0),
+                left: left.ok_or(missing("left"))?,
+            },
+            numwant.unwrap_or(DEFAULT_NUMWANT),
+        ),
     })
 }
 
@@ -106,7 +108,7 @@ pub fn parse_scrape(query: &[u8]) -> Result<Vec<InfoHash>, QueryError> {
 /// Appends the query of an announce, in the order of keys that clients of the field have.
 pub fn announce_query(query: &Query, out: &mut String) {
     let Query { info_hash, peer_id, port, key, request } = query;
-    let AnnounceRequest { event, uploaded, downloaded, left, numwant } = request;
+    let AnnounceRequest { event, uploaded, downloaded, left, numwant, .. } = request;
     out.push_str("info_hash=");
     escape(&info_hash.0, out);
     out.push_str("&peer_id=");

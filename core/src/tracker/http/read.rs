@@ -80,6 +80,7 @@ pub fn parse_response(body: &[u8]) -> Result<Answer, ResponseError> {
         peers: peers.into_vec(),
         seeders: counter(dict, "complete"),
         leechers: counter(dict, "incomplete"),
+        inventories: Vec::new(),
     };
     Ok(Answer { response, warning: dict.get("warning message").map(words) })
 }

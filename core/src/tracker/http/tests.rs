@@ -4,7 +4,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::announce::{AnnounceEvent, AnnounceRequest};
+use crate::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use crate::id::{InfoHash, PeerId};
 use crate::rng::Seed;
 use crate::time::Instant;
@@ -229,7 +229,7 @@ prop_compose! {
             Just(AnnounceEvent::None), Just(AnnounceEvent::Started), Just(AnnounceEvent::Completed), Just(AnnounceEvent::Stopped),
         ],
     ) -> Query {
-        let request = AnnounceRequest { event, uploaded, downloaded, left, numwant };
+        let request = AnnounceRequest::plain(event, Totals { uploaded, downloaded, left }, numwant);
         Query { info_hash: InfoHash(info_hash), peer_id: PeerId(peer_id), port, key: 0, request }
     }
 }
@@ -272,8 +272,7 @@ proptest! {
 fn we_are_where_the_asker_has_found_us() {
     let mut tracker = tracker();
     let ourselves = Announcer { addr: "0.0.0.0:6969".parse().unwrap(), id: PeerId([1; 20]) };
-    let request =
-        AnnounceRequest { event: AnnounceEvent::None, uploaded: 0, downloaded: 0, left: 0, numwant: 0 };
+    let request = AnnounceRequest::plain(AnnounceEvent::None, Totals::default(), 0);
     tracker.announce(Instant::ZERO, InfoHash(HASH_BYTES), ourselves, &request).unwrap();
     for (local, expected) in [("192.0.2.9", "192.0.2.9:6969"), ("2001:db8::9", "[2001:db8::9]:6969")] {
         let ends = Ends { peer: "10.0.0.1".parse().unwrap(), local: local.parse().unwrap() };

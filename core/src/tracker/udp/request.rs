@@ -1,7 +1,7 @@
 //! What clients send.
 
 use super::{ANNOUNCE, CONNECT, MAX_SCRAPE, PROTOCOL, Reader, SCRAPE};
-use crate::announce::{AnnounceEvent, AnnounceRequest};
+use crate::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use crate::id::{InfoHash, PeerId};
 use crate::tracker::{DEFAULT_NUMWANT, Query};
 
@@ -158,12 +158,12 @@ fn announce(reader: &mut Reader<'_>) -> Option<Result<Query, RequestError>> {
     };
     // A signed number: who asks for less than none leaves it to the tracker.
     let numwant = if numwant > i32::MAX.cast_unsigned() { DEFAULT_NUMWANT } else { numwant };
-    let request = AnnounceRequest { event, uploaded, downloaded, left, numwant };
+    let request = AnnounceRequest::plain(event, Totals { uploaded, downloaded, left }, numwant);
     Some(Ok(Query { info_hash, peer_id, port, key, request }))
 }
 
 fn write_announce(query: &Query, out: &mut Vec<u8>) {
-    let AnnounceRequest { event, uploaded, downloaded, left, numwant } = query.request;
+    let AnnounceRequest { event, uploaded, downloaded, left, numwant, .. } = query.request;
     let event: u32 = match event {
         AnnounceEvent::None => 0,
         AnnounceEvent::Completed => 1,

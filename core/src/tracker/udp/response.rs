@@ -94,7 +94,14 @@ fn announce(
         return None;
     }
     let interval = Duration::from_secs(seconds.into());
-    Some(Ok(AnnounceResponse { interval, min_interval: None, peers: peers.into_vec(), seeders, leechers }))
+    Some(Ok(AnnounceResponse {
+        interval,
+        min_interval: None,
+        peers: peers.into_vec(),
+        seeders,
+        leechers,
+        inventories: Vec::new(),
+    }))
 }
 
 fn scrape(mut counters: Reader<'_>) -> Option<Scrape> {

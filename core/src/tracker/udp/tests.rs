@@ -4,7 +4,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse};
+use crate::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse, Totals};
 use crate::id::{InfoHash, PeerId};
 use crate::rng::{Purpose, Rng, Seed};
 use crate::time::Instant;
@@ -71,7 +71,7 @@ fn rng(number: u64) -> Rng {
 
 fn query(port: u16, left: u64) -> Query {
     let request =
-        AnnounceRequest { event: AnnounceEvent::Started, uploaded: 1, downloaded: 2, left, numwant: 50 };
+        AnnounceRequest::plain(AnnounceEvent::Started, Totals { uploaded: 1, downloaded: 2, left }, 50);
     Query { info_hash: InfoHash([7; 20]), peer_id: PeerId([8; 20]), port, key: 9, request }
 }
 
@@ -315,7 +315,7 @@ fn requests() -> impl Strategy<Value = UdpRequest> {
                 event,
                 numwant,
             )| {
-                let request = AnnounceRequest { event, uploaded, downloaded, left, numwant };
+                let request = AnnounceRequest::plain(event, Totals { uploaded, downloaded, left }, numwant);
                 let query =
                     Query { info_hash: InfoHash(info_hash), peer_id: PeerId(peer_id), port, key, request };
                 UdpRequest::Announce { connection, transaction, query }

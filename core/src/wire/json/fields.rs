@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 
-use super::{JsonError, base64_len};
+use super::JsonError;
 use crate::id::{InfoHash, PeerId};
 use crate::message::MessageKind;
+use crate::wire::sink::base64_len;
 
 /// A text, borrowed from the frame unless it has escapes.
 #[derive(Deserialize)]

@@ -6,13 +6,14 @@ use core::net::{Ipv4Addr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 use minibit_core::boundary::{Env, Net, SimAddr, Simulated};
-use minibit_core::config::{Config, Encoding};
+use minibit_core::config::Config;
 use minibit_core::payload::Virtual;
-use minibit_core::wire::{Decoder, Limits, encode};
+use minibit_core::tracker::Compact;
+use minibit_core::wire::{Decoder, Limits, Names, Speech, encode};
 use minibit_core::{BlockSpan, Geometry, Message, Rng};
 
 /// An environment that the harness can play.
-pub(crate) trait Medium: Env<Data: PartialEq> {
+pub(crate) trait Medium: Env<Addr: Compact, Data: PartialEq> {
     /// What travels.
     type Parcel: Clone + Debug;
     /// The receiving end of one direction of a connection.
@@ -28,7 +29,14 @@ pub(crate) trait Medium: Env<Data: PartialEq> {
     fn fingerprint(data: &Self::Data) -> u64;
 
     fn inlet(config: &Config, geometry: &Geometry) -> Self::Inlet;
-    fn pack(encoding: Encoding, message: &Message<Self::Data>, rng: &mut Rng) -> Vec<Self::Parcel>;
+    fn pack(
+        config: &Config,
+        geometry: &Geometry,
+        message: &Message<Self::Data>,
+        rng: &mut Rng,
+    ) -> Vec<Self::Parcel>;
+    /// A message is sent on the connection that this inlet is the other direction of.
+    fn sent(inlet: &mut Self::Inlet, message: &Message<Self::Data>);
     fn unpack(inlet: &mut Self::Inlet, parcel: Self::Parcel) -> Vec<Message<Self::Data>>;
 }
 
@@ -58,9 +66,11 @@ impl Medium for Simulated {
 
     fn inlet(_: &Config, _: &Geometry) -> Self::Inlet {}
 
-    fn pack(_: Encoding, message: &Message<Virtual>, _: &mut Rng) -> Vec<Self::Parcel> {
+    fn pack(_: &Config, _: &Geometry, message: &Message<Virtual>, _: &mut Rng) -> Vec<Self::Parcel> {
         vec![message.clone()]
     }
+
+    fn sent((): &mut (), _: &Message<Virtual>) {}
 
     fn unpack(_inlet: &mut (), parcel: Self::Parcel) -> Vec<Message<Virtual>> {
         vec![parcel]
@@ -105,13 +115,17 @@ impl Medium for Net {
     }
 
     fn inlet(config: &Config, geometry: &Geometry) -> Self::Inlet {
-        (Decoder::new(config.encoding, config.handshake, Limits::of(geometry)), BytesMut::new())
+        let names = names(geometry);
+        let speech = Speech { encoding: config.encoding, names: &names };
+        (Decoder::new(speech, config.handshake, Limits::of(geometry)), BytesMut::new())
     }
 
     /// Cut anywhere: now and then into single bytes.
-    fn pack(encoding: Encoding, message: &Message<Bytes>, rng: &mut Rng) -> Vec<Bytes> {
+    fn pack(config: &Config, geometry: &Geometry, message: &Message<Bytes>, rng: &mut Rng) -> Vec<Bytes> {
         let mut stream = BytesMut::new();
-        encode(encoding, message, &mut stream);
+        let speech = Speech { encoding: config.encoding, names: &names(geometry) };
+        // What an encoding has no word for is not said.
+        let _unspoken = encode(speech, message, &mut stream);
         let mut stream = stream.freeze();
         let mut parcels = Vec::new();
         while !stream.is_empty() {
@@ -122,6 +136,10 @@ impl Medium for Net {
         parcels
     }
 
+    fn sent((decoder, _): &mut Self::Inlet, message: &Message<Bytes>) {
+        decoder.sent(message);
+    }
+
     fn unpack((decoder, buffer): &mut Self::Inlet, parcel: Bytes) -> Vec<Message<Bytes>> {
         buffer.extend_from_slice(&parcel);
         let mut messages = Vec::new();
@@ -130,4 +148,9 @@ impl Medium for Net {
         }
         messages
     }
+}
+
+/// What messages name. Handshakes have an info-hash and an id of their own in them, and nobody looks at the others.
+fn names(geometry: &Geometry) -> Names {
+    Names { geometry: Some(*geometry), ..Names::USUAL }
 }

@@ -9,10 +9,12 @@ use std::fmt::Write as _;
 
 use core::time::Duration;
 
+use minibit_core::announce::{AnnounceRequest, AnnounceResponse};
 use minibit_core::boundary::DiskOp;
 use minibit_core::config::Config;
 use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Torrent};
+use minibit_core::tracker::{Announcer, Tracker, TrackerConfig};
 use minibit_core::{
     Bitfield, Command, ConnId, Event, Geometry, Input, Instant, Message, Outbox, Output, Rng, Seed,
 };
@@ -72,6 +74,8 @@ enum Happening<E: Medium> {
     Gone { link: usize, end: usize },
     Sent { member: usize, to: ConnId, bytes: u32 },
     Disk { member: usize, op: DiskOp<E::Data> },
+    Announce { member: usize, request: Box<AnnounceRequest> },
+    Announced { member: usize, response: Box<AnnounceResponse<E::Addr>> },
 }
 
 /// Members, links, and what is under way.
@@ -91,6 +95,8 @@ pub(crate) struct Swarm<E: Medium> {
     outbox: Outbox<E>,
     /// Hears everything.
     pub(crate) tap: Option<Tap<E>>,
+    /// Answers announces, a latency there and one back; `None`: nobody does.
+    pub(crate) tracker: Option<Tracker<E::Addr>>,
 }
 
 /// Is told of each input of each member, of its outputs and of the next time-out.
@@ -113,7 +119,14 @@ impl<E: Medium> Swarm<E> {
             sequence: 0,
             outbox: Outbox::new(),
             tap: None,
+            tracker: None,
         }
+    }
+
+    /// From now on there is a tracker, which forgets who is silent for so long.
+    pub(crate) fn open_tracker(&mut self, timeout: Duration) {
+        let config = TrackerConfig { timeout, ..TrackerConfig::default() };
+        self.tracker = Some(Tracker::new(config, self.seed));
     }
 
     /// A new member, which is started and knows nobody.
@@ -165,6 +178,17 @@ impl<E: Medium> Swarm<E> {
     pub(crate) fn leave(&mut self, member: usize) {
         self.input(member, Input::Command(Command::Stop));
         self.members[member].torrent = None;
+    }
+
+    /// The member is no more, without a word to the tracker; its connections break.
+    pub(crate) fn crash(&mut self, member: usize) {
+        self.members[member].torrent = None;
+        let ends: Vec<(usize, usize)> = self.members[member].ends.values().copied().collect();
+        self.members[member].ends.clear();
+        for (link, end) in ends {
+            self.links[link].ends[end].conn = None;
+            self.plan_gone(link, 1 - end);
+        }
     }
 
     /// The number of connections of a member; which ones: [`Torrent::connections`].
@@ -301,6 +325,16 @@ impl<E: Medium> Swarm<E> {
             }
             Happening::Gone { link, end } => self.gone(link, end),
             Happening::Sent { member, to, bytes } => self.input(member, Input::Sent { to, bytes }),
+            Happening::Announce { member, request } => {
+                let who = Announcer { addr: E::addr(member), id: peer_id(member) };
+                let Some(tracker) = &mut self.tracker else { return };
+                let response = tracker.announce(self.now, SWARM, who, &request).expect("there is room");
+                let at = self.now + self.draw(self.world.latency);
+                self.plan(at, Happening::Announced { member, response: Box::new(response) });
+            }
+            Happening::Announced { member, response } => {
+                self.input(member, Input::Announced(Box::new(Ok(*response))));
+            }
             Happening::Disk { member, op } => {
                 let done = self.members[member].disk.act(op, &mut self.rng);
                 self.input(member, Input::Disk(done));
@@ -368,7 +402,13 @@ impl<E: Medium> Swarm<E> {
                 let at = self.now + self.draw(self.world.disk);
                 self.plan(at, Happening::Disk { member, op });
             }
-            Output::Announce(_) => {}
+            Output::Announce(request) => {
+                if self.tracker.is_some() {
+                    let at = self.now + self.draw(self.world.latency);
+                    self.plan(at, Happening::Announce { member, request: request.clone() });
+                }
+                self.note(member, What::Announced(request));
+            }
             Output::Disconnect { conn, reason } => {
                 let (link, end) =
                     self.members[member].ends.remove(&conn).expect("only what is there is closed");
@@ -416,8 +456,9 @@ impl<E: Medium> Swarm<E> {
             self.plan(self.now, Happening::Sent { member, to, bytes: message.credited_len() });
         }
         let at = self.arrival(link, 1 - end, delay);
-        let encoding = self.members[member].config.encoding;
-        for parcel in E::pack(encoding, &message, &mut self.rng) {
+        let config = self.members[member].config;
+        E::sent(&mut self.links[link].ends[end].inlet, &message);
+        for parcel in E::pack(&config, &self.geometry, &message, &mut self.rng) {
             self.plan(at, Happening::Parcel { link, end: 1 - end, parcel });
         }
         self.note(member, What::Sent(other, message));

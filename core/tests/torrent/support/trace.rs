@@ -1,5 +1,6 @@
 //! What happened, in order; as lines that a person can read.
 
+use minibit_core::announce::AnnounceRequest;
 use minibit_core::boundary::{DisconnectReason, DiskOp, Event};
 use minibit_core::message::MessageKind;
 use minibit_core::{Bitfield, BlockSpan, Instant, Message};
@@ -22,6 +23,7 @@ pub(crate) enum What<E: Medium> {
     Closed(usize, DisconnectReason),
     Event(Event<E::Addr>),
     Disk(DiskOp<E::Data>),
+    Announced(Box<AnnounceRequest>),
 }
 
 impl<E: Medium> Entry<E> {
@@ -45,7 +47,7 @@ impl<E: Medium> Entry<E> {
             What::Event(Event::PieceCompleted { piece }) => format!("{member} has piece #{}", piece.get()),
             What::Event(Event::Completed) => format!("{member} has everything"),
             What::Event(event) => format!("{member}: {event:?}"),
-            What::Disk(_) => return None,
+            What::Disk(_) | What::Announced(_) => return None,
         };
         let millis = self.at.as_nanos() / 1_000_000;
         Some(format!("{}.{:03} s  {rest}", millis / 1_000, millis % 1_000))

@@ -3,12 +3,14 @@
 //! The witness sees what goes in and what comes out, and nothing else: it keeps its own books of who has what, who chokes
 //! whom and which requests are open, and compares them with what the `Torrent` shows.
 
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use core::time::Duration;
 
-use minibit_core::boundary::{DiskDone, DiskOp, Env, Event};
-use minibit_core::config::{ChokeAlgorithm, Requests};
+use minibit_core::announce::AnnounceResponse;
+use minibit_core::boundary::{Address as _, DiskDone, DiskOp, Env, Event};
+use minibit_core::config::{ChokeAlgorithm, Connections, Inventory, Lists, Requests};
 use minibit_core::payload::Payload as _;
 use minibit_core::torrent::Torrent;
 use minibit_core::{Bitfield, BlockRef, BlockSpan, ConnId, Geometry, Input, Instant, Message, Output};
@@ -17,6 +19,8 @@ use minibit_core::{Bitfield, BlockRef, BlockSpan, ConnId, Geometry, Input, Insta
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "as in the protocol")]
 struct Line {
+    /// Where it was dialled; `None`: it came to us.
+    dialled: Option<SocketAddr>,
     open: bool,
     fast: bool,
     has: Bitfield,
@@ -37,6 +41,10 @@ struct Line {
 pub(crate) struct Witness {
     geometry: Geometry,
     lines: BTreeMap<ConnId, Line>,
+    /// What the tracker says of the pieces of others.
+    told: BTreeMap<SocketAddr, Bitfield>,
+    /// The announce under way asks for peers.
+    asking: bool,
     /// Blocks on their way to the disk.
     writing: BTreeSet<BlockRef>,
     /// Outputs that one input may cause on one connection.
@@ -63,6 +71,8 @@ impl Witness {
         Self {
             geometry: torrent.geometry(),
             lines: BTreeMap::new(),
+            told: BTreeMap::new(),
+            asking: false,
             writing: BTreeSet::new(),
             burst: burst as usize,
         }
@@ -88,7 +98,34 @@ impl Witness {
                     line.hears::<E>(&geometry, config.fast_extension, message);
                 }
             }
+            Input::Announced(result) => {
+                if let (Ok(response), true) = (&**result, self.asking) {
+                    self.told = self.list(torrent, response);
+                    let lasting = !matches!(torrent.config().connections, Connections::PerPiece { .. });
+                    for line in self.lines.values_mut().filter(|line| line.open && lasting) {
+                        line.adopt(&self.told);
+                    }
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// What an answer says of others' pieces.
+    fn list<E: Env>(
+        &self,
+        torrent: &Torrent<E>,
+        response: &AnnounceResponse<E::Addr>,
+    ) -> BTreeMap<SocketAddr, Bitfield> {
+        let all = Bitfield::all(self.geometry.piece_count());
+        match torrent.config().announcing.map(|announcing| announcing.lists) {
+            Some(Lists::Inventories) => {
+                response.inventories.iter().map(|(addr, set)| (addr.to_socket(), set.clone())).collect()
+            }
+            Some(Lists::Holders) => {
+                response.peers.iter().map(|addr| (addr.to_socket(), all.clone())).collect()
+            }
+            _ => BTreeMap::new(),
         }
     }
 
@@ -110,7 +147,10 @@ impl Witness {
         for output in outputs {
             let conn = match output {
                 Output::Connect { conn, .. } | Output::Accept { conn, .. } => {
-                    let line = Line::new(self.geometry.piece_count(), config.has_no_choking());
+                    let mut line = Line::new(self.geometry.piece_count(), config.has_no_choking());
+                    if let Output::Connect { addr, .. } = output {
+                        line.dialled = Some(addr.to_socket());
+                    }
                     assert!(
                         self.lines.insert(*conn, line).is_none(),
                         "ids of connections are not used twice"
@@ -134,6 +174,10 @@ impl Witness {
                 Output::Disk(DiskOp::Write { block, data }) => {
                     assert_eq!(data.len(), self.geometry.span(*block).length);
                     assert!(self.writing.insert(*block), "{block:?} is written twice at the same time");
+                    None
+                }
+                Output::Announce(request) => {
+                    self.asking = request.numwant > 0;
                     None
                 }
                 Output::Event(Event::PieceCompleted { piece }) => {
@@ -164,10 +208,13 @@ impl Witness {
             assert!(paced || others < copies, "I10: {span:?} is asked of {others} peers already");
         }
         let line = self.lines.get_mut(&to).unwrap_or_else(|| panic!("{message:?} to nobody"));
+        let told = line.dialled.and_then(|addr| self.told.get(&addr));
         match message {
             Message::Request(span) => {
                 let block = geometry.block(*span).unwrap_or_else(|| panic!("I5: {span:?} is no block"));
-                assert!(blind || line.has.contains(block.piece), "I5: {span:?} of one who has not got it");
+                let has =
+                    line.has.contains(block.piece) || told.is_some_and(|told| told.contains(block.piece));
+                assert!(blind || has, "I5: {span:?} of one who has not got it");
                 assert!(!torrent.have().contains(block.piece), "I5: {span:?} is here");
                 let may = !line.peer_choking || line.allowed_to_us.contains(&span.index);
                 assert!(may, "I5: {span:?} of one who chokes us");
@@ -203,7 +250,8 @@ impl Witness {
             Message::Have { index } => {
                 let piece = geometry.piece(*index).expect("a piece of the torrent");
                 assert!(torrent.have().contains(piece), "I3: piece {index} is not here");
-                let telling = config.super_seeding || !line.has.contains(piece);
+                let to_all = config.super_seeding || config.inventory == Inventory::HaveToAll;
+                let telling = to_all || !line.has.contains(piece);
                 assert!(telling, "have {index} to one who has it");
             }
             Message::Bitfield(pieces) => assert_eq!(**pieces, *torrent.have(), "I3"),
@@ -225,21 +273,27 @@ impl Witness {
     fn compare<E: Env>(&mut self, now: Instant, torrent: &Torrent<E>) {
         let config = torrent.config();
         let paced = matches!(config.requests, Requests::Paced { .. });
+        let lasting = !matches!(config.connections, Connections::PerPiece { .. });
         let mut served = 0;
         let mut shown = 0;
         for view in torrent.connections() {
             shown += 1;
             let line = self.lines.get_mut(&view.conn).expect("connections come from Connect and Accept");
-            line.open = view.open;
+            let opens = view.open && !core::mem::replace(&mut line.open, view.open);
             if !view.open {
                 continue;
+            }
+            if opens && lasting {
+                line.adopt(&self.told);
             }
             assert_eq!(view.pieces, line.has.count(), "{view:?}");
             assert_eq!(view.am_choking, line.am_choking, "{view:?}");
             assert_eq!(view.peer_choking, line.peer_choking, "{view:?}");
             assert!(paced || view.outstanding as usize == line.asked.len(), "{view:?} and {:?}", line.asked);
             assert!(view.queued <= config.limits.queued_requests, "I8: {view:?}");
-            let useful = !torrent.wants_nothing() && line.has.difference_count(torrent.have()) > 0;
+            let gives_only = line.dialled.is_some() && config.connections == Connections::Contacts;
+            let useful =
+                !torrent.wants_nothing() && line.has.difference_count(torrent.have()) > 0 && !gives_only;
             assert_eq!(view.am_interested, useful, "interest follows need: {view:?}");
             served += u32::from(!view.am_choking && view.peer_interested);
         }
@@ -250,8 +304,14 @@ impl Witness {
             assert!(served <= slots, "I7: {served} are served in {slots} slots");
         }
         for piece in self.geometry.pieces() {
-            let count = self.lines.values().filter(|line| line.has.contains(piece)).count();
-            assert_eq!(torrent.availability(piece) as usize, count, "I9: {piece:?}");
+            if lasting {
+                let count = self.lines.values().filter(|line| line.has.contains(piece)).count();
+                assert_eq!(torrent.availability(piece) as usize, count, "I9: {piece:?}");
+            } else {
+                // Who turned out not to have it does not count.
+                let count = self.told.values().filter(|told| told.contains(piece)).count();
+                assert!(torrent.availability(piece) as usize <= count, "I9: {piece:?}");
+            }
         }
         if let Some(due) = torrent.poll_timeout() {
             let ahead = due.saturating_since(now);
@@ -267,8 +327,18 @@ impl Witness {
 }
 
 impl Line {
+    /// The tracker says what the peer has, at least.
+    fn adopt(&mut self, told: &BTreeMap<SocketAddr, Bitfield>) {
+        if let Some(told) = self.dialled.and_then(|addr| told.get(&addr)) {
+            told.iter().for_each(|piece| {
+                self.has.insert(piece);
+            });
+        }
+    }
+
     fn new(pieces: u32, no_choking: bool) -> Self {
         Self {
+            dialled: None,
             open: false,
             fast: false,
             has: Bitfield::none(pieces),

@@ -33,7 +33,7 @@ fn join(addr: SocketAddr, metainfo: &Metainfo) -> TcpStream {
 pub(super) fn encoded(messages: &[Message<Bytes>]) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     for message in messages {
-        wire::encode(Encoding::Bep3, message, &mut bytes);
+        wire::encode(Encoding::Bep3, message, &mut bytes).expect("every message has its bytes");
     }
     bytes.to_vec()
 }

@@ -95,6 +95,7 @@ fn group(swarm: &Swarm, number: u32) -> Group {
         place: 0,
         pieces: if all { InitialPieces::All } else { InitialPieces::Exactly(pieces) },
         arrivals: Arrivals::Together(APART * number),
+        contacts_per_second: 0.0,
         departures: Departures::default(),
         config: config(swarm),
         profile: swarm.profile.name().into(),

@@ -77,7 +77,7 @@ impl Peer {
 /// Sends a message.
 pub(crate) fn say(mut stream: impl io::Write, message: &Message<Bytes>) -> io::Result<()> {
     let mut bytes = BytesMut::new();
-    wire::encode(Encoding::Bep3, message, &mut bytes);
+    wire::encode(Encoding::Bep3, message, &mut bytes).expect("every message has its bytes");
     stream.write_all(&bytes)
 }
 

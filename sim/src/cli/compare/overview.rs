@@ -5,7 +5,7 @@ use std::path::Path;
 
 use owo_colors::OwoColorize as _;
 
-use super::super::run::Cost;
+use super::super::clock::Cost;
 use crate::compare::files::Comparison;
 use crate::compare::{Evidence, Measure, summary, words};
 use crate::report::format::grouped;

@@ -92,10 +92,11 @@ impl Short for Paced {
 }
 
 impl Short for Inventory {
-    const EXPECTED: &'static str = "\"have\", or {\"broadcast\": \"4 s\"}";
+    const EXPECTED: &'static str = "\"have\", \"have-to-all\", \"tracker\", or {\"broadcast\": \"4 s\"}";
 
     fn from_text(text: &str) -> Option<Result<Self, String>> {
-        (text == "have").then_some(Ok(Self::Have))
+        let kinds = [Self::Have, Self::HaveToAll, Self::Tracker];
+        kinds.into_iter().find(|kind| kind.word() == Some(text)).map(Ok)
     }
 
     fn from_map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
@@ -105,15 +106,30 @@ impl Short for Inventory {
     }
 
     fn forms(generator: &mut SchemaGenerator) -> Vec<Schema> {
-        vec![json_schema!({ "const": "have" }), generator.subschema_for::<InventoryForm>()]
+        vec![
+            json_schema!({ "enum": ["have", "have-to-all", "tracker"] }),
+            generator.subschema_for::<InventoryForm>(),
+        ]
     }
 }
 
 impl Serialize for Inventory {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Have => serializer.serialize_str("have"),
             Self::Broadcast(broadcast) => InventoryForm::Broadcast(broadcast.clone()).serialize(serializer),
+            kind => kind.word().serialize(serializer),
+        }
+    }
+}
+
+impl Inventory {
+    /// The kinds that are one word.
+    const fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Have => Some("have"),
+            Self::HaveToAll => Some("have-to-all"),
+            Self::Tracker => Some("tracker"),
+            Self::Broadcast(_) => None,
         }
     }
 }

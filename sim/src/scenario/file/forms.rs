@@ -82,10 +82,15 @@ enum NeighboursForm {
 }
 
 impl Short for Neighbours {
-    const EXPECTED: &'static str = "\"mesh\", {\"degree\": 10}, or pairs of names such as [[\"a\", \"b-1\"]]";
+    const EXPECTED: &'static str =
+        "\"mesh\", \"random_contacts\", {\"degree\": 10}, or pairs of names such as [[\"a\", \"b-1\"]]";
 
     fn from_text(text: &str) -> Option<Result<Self, String>> {
-        (text == "mesh").then_some(Ok(Self::Mesh))
+        match text {
+            "mesh" => Some(Ok(Self::Mesh)),
+            "random_contacts" => Some(Ok(Self::RandomContacts)),
+            _ => None,
+        }
     }
 
     fn from_seq<'de, A: SeqAccess<'de>>(seq: A) -> Result<Self, A::Error> {
@@ -99,7 +104,7 @@ impl Short for Neighbours {
 
     fn forms(generator: &mut SchemaGenerator) -> Vec<Schema> {
         vec![
-            json_schema!({ "const": "mesh" }),
+            json_schema!({ "enum": ["mesh", "random_contacts"] }),
             generator.subschema_for::<NeighboursForm>(),
             generator.subschema_for::<Vec<[String; 2]>>(),
         ]

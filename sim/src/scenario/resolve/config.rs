@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use minibit_core::Profile;
-use minibit_core::config::{Announcing, Choking, Config, Inventory, Limits, Requests, Timeouts};
+use minibit_core::config::{
+    Announcing, Choking, Config, Connections, Inventory, Limits, Lists, Requests, Timeouts,
+};
 
 use super::super::choices::{
     AnnounceInterval, Announcing as WrittenAnnouncing, AnnouncingNumbers, Choices, ChokingNumbers,
-    Inventory as WrittenInventory, Limits as WrittenLimits, RequestsForm, Timeouts as WrittenTimeouts,
+    Connections as WrittenConnections, Inventory as WrittenInventory, Limits as WrittenLimits, RequestsForm,
+    Timeouts as WrittenTimeouts,
 };
 use super::super::path::FieldPath;
 use super::super::problem::{Problem, ensure};
@@ -30,15 +33,26 @@ pub(super) fn applied(base: &Config, choices: &Choices, path: &FieldPath) -> Res
     match &choices.inventory {
         None => {}
         Some(WrittenInventory::Have) => config.inventory = Inventory::Have,
+        Some(WrittenInventory::HaveToAll) => config.inventory = Inventory::HaveToAll,
+        Some(WrittenInventory::Tracker) => config.inventory = Inventory::Tracker,
         Some(WrittenInventory::Broadcast(written)) => {
             let interval = written.0.interval.duration();
             positive(interval, &path.key("inventory").key("broadcast"))?;
             let before = match config.inventory {
                 Inventory::Broadcast { on_connect, .. } => on_connect,
-                Inventory::Have => true,
+                Inventory::Have | Inventory::HaveToAll | Inventory::Tracker => true,
             };
             let on_connect = written.0.on_connect.unwrap_or(before);
             config.inventory = Inventory::Broadcast { interval, on_connect };
+        }
+    }
+    match choices.connections {
+        None => {}
+        Some(WrittenConnections::Lasting) => config.connections = Connections::Lasting,
+        Some(WrittenConnections::PerPiece(number)) => {
+            let mut parallel = 0;
+            set_number(&mut parallel, Some(number), 1, &path.key("connections").key("per_piece"))?;
+            config.connections = Connections::PerPiece { parallel };
         }
     }
     set(&mut config.handshake, choices.handshake);
@@ -76,7 +90,22 @@ pub(super) fn applied(base: &Config, choices: &Choices, path: &FieldPath) -> Res
             config.announcing = announcing(config.announcing, written, &path.key("announcing"))?;
         }
     }
+    told_by_somebody(&config, path)?;
     Ok(config)
+}
+
+/// Somebody has to say who has what: peers on their connections, or the tracker, to all of whom connections are opened for one piece.
+fn told_by_somebody(config: &Config, path: &FieldPath) -> Result<(), Problem> {
+    let tracker = config.announcing.is_some_and(|announcing| announcing.lists != Lists::Addresses);
+    let hint = "write \"announcing\": {\"lists\": \"inventories\"}, too";
+    ensure(tracker || config.announcing.is_none() || config.inventory != Inventory::Tracker, || {
+        Problem::new(&path.key("inventory"), "neither the peers nor the tracker would say who has what")
+            .hint(hint)
+    })?;
+    ensure(tracker || config.announcing.is_none() || config.connections == Connections::Lasting, || {
+        let what = "nobody would know whom to ask for a piece: the tracker's list is to say who has it";
+        Problem::new(&path.key("connections"), what).hint(hint)
+    })
 }
 
 /// Takes the value when there is one.
@@ -243,5 +272,7 @@ fn announcing(
     }
     set(&mut announcing.on_piece, written.on_piece);
     set_number(&mut announcing.low_peers, written.low_peers, 0, &path.key("low_peers"))?;
+    set(&mut announcing.lists, written.lists);
+    set(&mut announcing.asks, written.asks);
     Ok(Some(announcing))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use minibit_core::config::Config;
+use minibit_core::config::{Config, Connections, Inventory, Requests};
 use minibit_core::profile::Counting;
 use minibit_core::{Geometry, Profile};
 
@@ -17,6 +17,8 @@ use super::{Failure, arrivals, config, links, pieces};
 
 /// Most peers of a scenario.
 const MAX_PEERS: u32 = 1_000_000;
+/// Most calls of one peer in a second.
+const MAX_CONTACTS: f64 = 1_000.0;
 
 pub(super) fn groups(
     file: &File,
@@ -113,6 +115,7 @@ impl Resolver<'_> {
             None => Departures::default(),
             Some(it) => arrivals::departures(&it.0, self.geometry, &at(group.leave.is_some(), "leave"))?,
         };
+        let contacts_per_second = self.contacts(group, defaults, path, &above)?;
         let own_place = group.place.as_ref();
         let place_path = if own_place.is_none() && defaults.place.is_some() { &above } else { path };
         let place = place(own_place.or(defaults.place.as_ref()), self.places, place_path)?;
@@ -126,6 +129,7 @@ impl Resolver<'_> {
             pieces,
             arrivals,
             departures,
+            contacts_per_second,
             config,
             profile: profile.name().to_owned(),
             message_count: match (count_messages, profile.counting()) {
@@ -135,6 +139,35 @@ impl Resolver<'_> {
                 }
             },
         })
+    }
+
+    /// How often each peer of the group calls another.
+    fn contacts(
+        &self,
+        group: &file::Group,
+        defaults: &file::Defaults,
+        path: &FieldPath,
+        above: &FieldPath,
+    ) -> Result<f64, Problem> {
+        let random = self.file.neighbours == Some(file::Neighbours::RandomContacts);
+        let at = if group.contacts_per_second.is_some() { path } else { above }.key("contacts_per_second");
+        let Some(rate) = group.contacts_per_second.or(defaults.contacts_per_second) else {
+            return ensure(!random, || {
+                Problem::new(path, "how often do these peers call others?").hint(
+                    "write \"contacts_per_second\": 1 here or in `defaults`; 0 for those who never call",
+                )
+            })
+            .map(|()| 0.0);
+        };
+        ensure(random, || {
+            Problem::new(&at, "peers call each other at random only with \"neighbours\": \"random_contacts\"")
+                .about_key()
+                .hint("leave it out, or write that")
+        })?;
+        ensure((0.0..=MAX_CONTACTS).contains(&rate), || {
+            Problem::new(&at, format!("{rate} calls per second are not between 0 and {MAX_CONTACTS}"))
+        })?;
+        Ok(rate)
     }
 
     fn config(
@@ -156,6 +189,15 @@ impl Resolver<'_> {
                 })?;
             }
             config.announcing = None;
+        }
+        if self.file.neighbours == Some(file::Neighbours::RandomContacts) {
+            config.connections = Connections::Contacts;
+            let prompt =
+                !matches!(config.requests, Requests::Paced { .. }) && config.inventory == Inventory::Have;
+            ensure(prompt, || {
+                Problem::new(path, "who meets by chance says at once what it has, and asks at once")
+                    .hint("no `paced` requests and no `broadcast` inventory with random contacts")
+            })?;
         }
         Ok((config, profile))
     }

@@ -14,6 +14,7 @@ pub(super) fn neighbours(file: &File, groups: &[Group]) -> Result<Option<Neighbo
     let pairs = match &file.neighbours {
         None => return Ok(None),
         Some(file::Neighbours::Mesh) => return Ok(Some(Neighbours::Mesh)),
+        Some(file::Neighbours::RandomContacts) => return Ok(Some(Neighbours::RandomContacts)),
         Some(file::Neighbours::Degree(degree)) => {
             ensure((1..peers.max(2)).contains(degree), || {
                 Problem::new(

@@ -80,7 +80,9 @@ fn columns(material: &Material<'_>) -> Vec<Column> {
         let title = format!("change with {}", plan.policy_label(policy));
         [column(title, true), column("95 % interval".to_owned(), true), column("verdict".to_owned(), false)]
     });
-    axes.chain(values).chain(changes).collect()
+    let efficiencies = (0..plan.policy_count()).filter(|_| material.has_efficiencies());
+    let efficiencies = efficiencies.map(|policy| column(material.efficiency_title(policy), true));
+    axes.chain(values).chain(changes).chain(efficiencies).collect()
 }
 
 fn rows(material: &Material<'_>) -> Vec<Vec<Entry>> {
@@ -101,6 +103,12 @@ fn rows(material: &Material<'_>) -> Vec<Vec<Entry>> {
                     Verdict::NotShown | Verdict::TooFewSeeds => String::new(),
                 };
                 row.push(text(&format!("{}{seeds}", verdict.name())));
+            }
+            if material.has_efficiencies() {
+                row.extend(cell.efficiencies.iter().map(|&value| Entry {
+                    text: value.map_or_else(|| "–".to_owned(), |value| Measure::Efficiency.shown(value)),
+                    key: value,
+                }));
             }
             row
         })

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::Material;
+use crate::compare::Measure;
 use crate::report::manifest::sha256;
 use crate::report::{ReportError, csv};
 use crate::statistics::{Estimate, Verdict};
@@ -24,6 +25,7 @@ pub(super) fn cells(material: &Material<'_>) -> Result<Vec<u8>, ReportError> {
             "seeds_lower",
             "seeds_equal",
             "seeds_higher",
+            "efficiency",
         ])
         .collect();
     let rows = material.cells.iter().flat_map(|cell| {
@@ -45,6 +47,7 @@ pub(super) fn cells(material: &Material<'_>) -> Result<Vec<u8>, ReportError> {
                     row.extend([change.lower, change.equal, change.higher].map(|seeds| seeds.to_string()));
                 }
             }
+            row.push(cell.efficiencies[policy].map_or_else(String::new, number));
             row
         })
     });
@@ -53,12 +56,15 @@ pub(super) fn cells(material: &Material<'_>) -> Result<Vec<u8>, ReportError> {
 
 /// A value and the ends of its interval.
 fn figures(estimate: &Estimate) -> [String; 3] {
-    // The sum makes a plain zero of a negative one.
-    let digits = |value: f64| format!("{:.6}", (value * 1e6).round() / 1e6 + 0.0);
-    let number = |value: f64| if value.is_finite() { digits(value) } else { value.to_string() };
     let end = |end: Option<f64>| end.map_or_else(String::new, number);
     let interval = estimate.interval;
     [number(estimate.value), end(interval.map(|it| it.low)), end(interval.map(|it| it.high))]
+}
+
+/// A number with six digits, which is not worth more.
+fn number(value: f64) -> String {
+    // The sum makes a plain zero of a negative one.
+    if value.is_finite() { format!("{:.6}", (value * 1e6).round() / 1e6 + 0.0) } else { value.to_string() }
 }
 
 /// The report in a screenful, for a pull request.
@@ -75,7 +81,9 @@ pub(super) fn markdown(material: &Material<'_>) -> String {
     });
     let changes =
         (1..plan.policy_count()).map(|policy| format!("change with {}", escaped(&plan.policy_label(policy))));
-    let columns: Vec<String> = names.chain(policies).chain(changes).collect();
+    let efficiencies = (0..plan.policy_count()).filter(|_| material.has_efficiencies());
+    let efficiency_heads = efficiencies.clone().map(|policy| escaped(&material.efficiency_title(policy)));
+    let columns: Vec<String> = names.chain(policies).chain(changes).chain(efficiency_heads).collect();
     let rule = vec!["---"; columns.len()].join(" | ");
     let _infallible = write!(
         text,
@@ -93,7 +101,10 @@ pub(super) fn markdown(material: &Material<'_>) -> String {
             }
             _ => words::shown(plan.measure, &change.estimate),
         });
-        let cells: Vec<String> = labels.chain(values).chain(changes).collect();
+        let efficiencies = efficiencies.clone().map(|policy| {
+            cell.efficiencies[policy].map_or_else(String::new, |value| Measure::Efficiency.shown(value))
+        });
+        let cells: Vec<String> = labels.chain(values).chain(changes).chain(efficiencies).collect();
         let _infallible = writeln!(text, "| {} |", cells.join(" | "));
     }
     let _infallible = write!(text, "\n```sh\n{}\n```\n", material.command());
