@@ -13,6 +13,7 @@
 //!   room is published without it; peers have it, too (BEP 9).
 //! - The order of everything is by name in lower case, then by info-hash.
 
+mod description;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -24,9 +25,10 @@ use core::time::Duration;
 
 use crate::boundary::Address;
 use crate::id::InfoHash;
-use crate::metainfo::{self, Metainfo, MetainfoError, PathError};
+use crate::metainfo::{self, MetainfoError, PathError};
 use crate::time::Instant;
 
+pub use description::Description;
 pub use query::{Fit, MAX_QUERY, MIN_DIGITS, Pick, Query, QueryError};
 
 /// Sweeps for those who fell silent are at least so far apart.
@@ -105,54 +107,6 @@ pub enum CatalogueError {
         /// [`CatalogueConfig::max_entries_of_publisher`].
         limit: u32,
     },
-}
-
-/// What is said of a swarm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    info_hash: InfoHash,
-    name: String,
-    len: u64,
-    files: u32,
-    metainfo: Option<Bytes>,
-}
-
-impl Description {
-    /// What somebody says, without proof: the name, the length of all files in bytes, and their number.
-    ///
-    /// # Errors
-    /// When no file can have this name, or there are no files.
-    pub fn claimed(info_hash: InfoHash, name: &str, len: u64, files: u32) -> Result<Self, CatalogueError> {
-        let name = metainfo::sound_name(name.as_bytes())?.to_owned();
-        if files == 0 {
-            return Err(CatalogueError::NoFiles);
-        }
-        Ok(Self { info_hash, name, len, files, metainfo: None })
-    }
-
-    /// What a `.torrent` file says.
-    ///
-    /// # Errors
-    /// When it is not sound metainfo.
-    pub fn proven(metainfo: Bytes) -> Result<Self, CatalogueError> {
-        Ok(Self::of(&Metainfo::parse(&metainfo)?, metainfo))
-    }
-
-    /// What metainfo says that was checked already; `bytes` are those that it was read from, or is written as.
-    pub fn of(metainfo: &Metainfo, bytes: Bytes) -> Self {
-        Self {
-            info_hash: metainfo.info_hash(),
-            name: metainfo.name().to_owned(),
-            len: metainfo.geometry().len(),
-            files: u32::try_from(metainfo.files().len()).unwrap_or(u32::MAX),
-            metainfo: Some(bytes),
-        }
-    }
-
-    /// The swarm.
-    pub const fn info_hash(&self) -> InfoHash {
-        self.info_hash
-    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -95,6 +95,8 @@ pub struct Particulars {
     pub port: Option<u16>,
     /// The client's name and version; empty: not said.
     pub client: String,
+    /// Nothing is to be downloaded, whatever is missing (BEP 21): what is here is given, as it is.
+    pub upload_only: bool,
 }
 
 /// Totals of one participant.
@@ -313,6 +315,11 @@ impl<E: Env> Torrent<E> {
     /// Is everything here?
     pub const fn is_complete(&self) -> bool {
         self.have.is_full()
+    }
+
+    /// Is nothing wanted of others? Everything is here, or what is here is all there shall be.
+    pub const fn wants_nothing(&self) -> bool {
+        self.particulars.upload_only || self.have.is_full()
     }
 
     /// Totals so far.

@@ -299,6 +299,13 @@ impl<A: Compact> Tracker<A> {
         swarm.touch(&self.key, now, addr)
     }
 
+    /// Is this peer in the swarm, and was it heard of lately enough?
+    pub fn has(&mut self, now: Instant, info_hash: InfoHash, addr: A) -> bool {
+        let Some(swarm) = self.swarms.get_mut(&info_hash) else { return false };
+        swarm.expire(&self.key, now, self.config.timeout);
+        swarm.is_seeder(&self.key, addr).is_some()
+    }
+
     /// The counters of a swarm; `None` when it is not known.
     pub fn scrape(&mut self, now: Instant, info_hash: InfoHash) -> Option<Scrape> {
         let swarm = self.swarms.get_mut(&info_hash)?;

@@ -1,12 +1,11 @@
 //! Time as the core sees it. This is the only file that asks the operating system what time it is.
 //!
 //! The core's epoch is the start of the clock. The system's monotonic clock stands behind it, so setting the date moves
-//! nothing.
-
-use std::time::Instant as SystemInstant;
+//! nothing. It is taken as the runtime's timers have it: in a test that lets time stand still, both do.
 
 use minibit_core::Instant;
 use minibit_core::time::nanos;
+use tokio::time::Instant as SystemInstant;
 
 /// Moments since the program, or its part, began.
 #[derive(Clone, Copy, Debug)]

@@ -79,6 +79,8 @@ pub(crate) struct NewTorrent {
     pub(crate) config: Config,
     pub(crate) storage: Storage,
     pub(crate) have: Bitfield,
+    /// Nothing is to be fetched, whatever is missing (BEP 21): the content is not to be written to.
+    pub(crate) upload_only: bool,
     /// Peers that are known beforehand.
     pub(crate) peers: Vec<SocketAddr>,
     /// Trackers in tiers (BEP 12).
@@ -266,7 +268,10 @@ impl Engine {
                 let _ = answer.send(status);
             }
             Order::AddPeers(info_hash, peers) => {
-                let wanted = |swarm: &&mut Swarm| swarm.info_hash() == info_hash && !swarm.is_over();
+                // A private torrent has its peers from its trackers alone (BEP 27).
+                let wanted = |swarm: &&mut Swarm| {
+                    swarm.info_hash() == info_hash && !swarm.is_over() && !swarm.is_private()
+                };
                 if let Some(swarm) = self.swarms.iter_mut().find(wanted) {
                     swarm.input(now, Input::Command(Command::AddPeers(peers)));
                 }
@@ -284,7 +289,7 @@ impl Engine {
     }
 
     fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
-        let NewTorrent { metainfo, mut config, storage, have, peers, trackers } = new;
+        let NewTorrent { metainfo, mut config, storage, have, upload_only, peers, trackers } = new;
         bound_connections(&mut config);
         if trackers.is_empty() {
             config.announcing = None;
@@ -304,6 +309,7 @@ impl Engine {
             private: metainfo.is_private(),
             port: Some(self.options.port),
             client: CLIENT.into(),
+            upload_only,
         };
         let geometry = metainfo.geometry();
         let names = Names {
@@ -411,12 +417,12 @@ impl Engine {
         for swarm in &mut self.swarms {
             swarm.flush(now);
         }
-        let next = self.swarms.iter().filter_map(Swarm::poll_timeout).min().unwrap_or(Instant::MAX);
+        let next = self.swarms.iter().filter_map(Swarm::wakes_at).min().unwrap_or(Instant::MAX);
         // A timer that rings too early does no harm and is cheaper than one that is set anew at each turn.
         if next < self.rings_at || self.rings_at <= now {
             let next = next.min(now + crate::limits::LONGEST_SLEEP);
             if let Some(system) = self.clock.system(next) {
-                self.timer.as_mut().reset(system.into());
+                self.timer.as_mut().reset(system);
             }
             self.rings_at = next;
         }

@@ -1,7 +1,9 @@
 //! `node get`: fetch what somebody seeds.
 
-pub(crate) mod wanted;
+mod pour;
+mod wanted;
 
+use std::fs::File;
 use std::future::pending;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -38,6 +40,7 @@ pub(crate) fn run(options: &Get) -> Result<(), Failure> {
 }
 
 async fn get(options: &Get) -> Result<(), Failure> {
+    pour::check(options)?;
     let mut session = Session::start(&options.network)?;
     let (clock, start) = (session.clock, session.clock.now());
     let ended = fetch(options, &mut session, start).await;
@@ -72,13 +75,13 @@ async fn fetch(
         () = &mut deadline => return Err(Failure::not_found(anyhow!("not found in time; nothing was begun"))),
         () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted; nothing was begun"))),
     };
-    let config = options.choices.config();
+    let choices = &options.choices;
+    let config = if pour::is_wanted(options) { choices.in_order_config() } else { choices.config() };
     let metainfo = Arc::new(fit(metainfo, &config)?);
-    let opened = {
-        let (metainfo, output) = (Arc::clone(&metainfo), options.output.clone());
-        let opening = open(metainfo, output, Mode::Download, options.network.quiet);
+    let (opened, passed_on) = {
+        let opening = prepare(options, &metainfo);
         tokio::select! {
-            opened = opening => opened?,
+            prepared = opening => prepared?,
             () = &mut deadline => return Err(Failure::not_found(anyhow!("not in time; what is there is still being checked"))),
             () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted while checking what is there"))),
         }
@@ -90,20 +93,24 @@ async fn fetch(
         config,
         storage: opened.storage,
         have: opened.have,
+        upload_only: false,
         peers: [&options.network.peers[..], &peers].concat(),
         trackers: [session.trackers(&metainfo, config.encoding), trackers].concat(),
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
-    let watched = watch(options, &metainfo, &mut status, deadline, &mut interrupt).await;
+    let watched = watch(options, &metainfo, passed_on.clone(), &mut status, deadline, &mut interrupt).await;
     let seen = status.borrow().clone();
     let path = match watched {
         Ended::Complete(path) => path,
+        Ended::NotTaken(error) => {
+            return Err(anyhow!(error).context("cannot write to standard output").into());
+        }
         Ended::Failed(why) => return Err(failed(options, &metainfo, &seen, &why)),
         Ended::TimedOut => return Err(too_slow(&metainfo, &seen)),
         Ended::Interrupted => return Err(interrupted(options, &metainfo, &seen)),
     };
     let took = session.clock.now() - start;
-    let whole = whole_files(&metainfo, &path).await?;
+    let whole = whole_files(&metainfo, &path, passed_on).await?;
     report(options, &metainfo, &path, &had, &seen, took, whole)?;
     if let Some(time) = options.seed_after {
         session.give(&metainfo, 0, Publicity::Name);
@@ -113,6 +120,17 @@ async fn fetch(
         }
     }
     Ok((metainfo, status))
+}
+
+/// A place for the content; with the file itself where it is to be passed on.
+async fn prepare(options: &Get, metainfo: &Arc<Metainfo>) -> Result<(Opened, Option<Arc<File>>), Failure> {
+    if !pour::is_wanted(options) {
+        let (output, quiet) = (options.output.clone(), options.network.quiet);
+        return Ok((open(Arc::clone(metainfo), output, Mode::Download, quiet).await?, None));
+    }
+    pour::check_content(metainfo)?;
+    let (opened, file) = storage::unnamed(metainfo)?;
+    Ok((opened, Some(file)))
 }
 
 /// Finds out what is there already, on a thread of its own.
@@ -138,9 +156,16 @@ pub(crate) async fn open(
 }
 
 /// Compares whole files, where the torrent has hashes of them, on a thread of its own. How many?
-async fn whole_files(metainfo: &Arc<Metainfo>, path: &Path) -> Result<usize, Failure> {
+async fn whole_files(
+    metainfo: &Arc<Metainfo>,
+    path: &Path,
+    passed_on: Option<Arc<File>>,
+) -> Result<usize, Failure> {
     let (metainfo, path) = (Arc::clone(metainfo), path.to_owned());
-    let comparing = tokio::task::spawn_blocking(move || whole::compare(&metainfo, &path));
+    let comparing = tokio::task::spawn_blocking(move || match passed_on {
+        Some(file) => whole::compare_passed_on(&metainfo, &file),
+        None => whole::compare(&metainfo, &path),
+    });
     comparing.await.context("the comparison has crashed")?
 }
 
@@ -167,6 +192,8 @@ enum Ended {
     Complete(PathBuf),
     /// In words.
     Failed(String),
+    /// Who was to get it while it came does not take it.
+    NotTaken(io::Error),
     TimedOut,
     Interrupted,
 }
@@ -175,6 +202,7 @@ enum Ended {
 async fn watch(
     options: &Get,
     metainfo: &Metainfo,
+    passed_on: Option<Arc<File>>,
     status: &mut watch::Receiver<Status>,
     mut deadline: Pin<&mut impl Future<Output = ()>>,
     interrupt: &mut Interrupt,
@@ -184,7 +212,7 @@ async fn watch(
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let look = status.clone();
-    let mut over = pin!(over(status));
+    let mut over = pin!(all_over(status, passed_on, len));
     let ended = loop {
         tokio::select! {
             ended = &mut over => break ended,
@@ -198,6 +226,20 @@ async fn watch(
     };
     shown.finish();
     ended
+}
+
+/// Waits until it is complete, and has been taken where it is to be passed on; or until that will never be.
+async fn all_over(status: &mut watch::Receiver<Status>, passed_on: Option<Arc<File>>, len: u64) -> Ended {
+    let Some(file) = passed_on else { return over(status).await };
+    let mut poured = pin!(pour::pour(file, len, status.clone()));
+    let complete = tokio::select! {
+        poured = &mut poured => return poured.map_or_else(Ended::NotTaken, |()| Ended::Complete("-".into())),
+        complete = over(status) => complete,
+    };
+    match complete {
+        Ended::Complete(_) => poured.await.map_or_else(Ended::NotTaken, |()| complete),
+        other => other,
+    }
 }
 
 /// Waits until it is complete, or never will be. A disk that takes nothing is given some time: others are served meanwhile,
@@ -245,7 +287,7 @@ fn report(
         summary["verified"] = true.into();
         summary["whole_files_equal"] = whole.into();
         writeln!(io::stdout(), "{summary}")?;
-    } else {
+    } else if !pour::is_wanted(options) {
         writeln!(io::stdout(), "{}", path.display())?;
     }
     if !options.network.quiet {
@@ -268,18 +310,23 @@ fn report(
     Ok(())
 }
 
-/// How much is here, for those who want to go on later.
+/// How much has come, for those who want to go on later.
 fn so_far(metainfo: &Metainfo, seen: &Status) -> String {
     format!("{} of {} pieces are here", seen.pieces, metainfo.geometry().piece_count())
 }
 
-fn again(options: &Get) -> String {
+/// How to go on, where something is kept.
+fn resumable(options: &Get, failure: Failure) -> Failure {
+    if pour::is_wanted(options) {
+        return failure;
+    }
     let output = options.output.display();
-    format!("{} get {} -o {output} goes on from there", called_as(), show::harmless(&options.what))
+    let what = show::harmless(&options.what);
+    failure.hint(format!("{} get {what} -o {output} goes on from there", called_as()))
 }
 
 fn failed(options: &Get, metainfo: &Metainfo, seen: &Status, why: &str) -> Failure {
-    Failure::from(anyhow!("{why}; {}", so_far(metainfo, seen))).hint(again(options))
+    resumable(options, anyhow!("{why}; {}", so_far(metainfo, seen)).into())
 }
 
 fn too_slow(metainfo: &Metainfo, seen: &Status) -> Failure {
@@ -292,5 +339,5 @@ fn too_slow(metainfo: &Metainfo, seen: &Status) -> Failure {
 }
 
 fn interrupted(options: &Get, metainfo: &Metainfo, seen: &Status) -> Failure {
-    Failure::interrupted(anyhow!("interrupted; {}", so_far(metainfo, seen))).hint(again(options))
+    resumable(options, Failure::interrupted(anyhow!("interrupted; {}", so_far(metainfo, seen))))
 }

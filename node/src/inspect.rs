@@ -1,25 +1,16 @@
 //! `node inspect`: what a torrent file says.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Write};
 
-use anyhow::Context as _;
-use minibit_core::metainfo::{MAX_LEN, Metainfo};
+use minibit_core::metainfo::Metainfo;
 use serde_json::json;
 
 use crate::cli::Inspect;
 use crate::failure::Failure;
-use crate::{show, whole};
+use crate::{show, torrent_file, whole};
 
 pub(crate) fn run(options: &Inspect) -> Result<(), Failure> {
-    let shown = options.file.display();
-    let file =
-        File::open(&options.file).with_context(|| format!("cannot open {shown}")).map_err(Failure::usage)?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed is enough to be told so.
-    let read = file.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes);
-    read.with_context(|| format!("cannot read {shown}"))?;
-    let metainfo = Metainfo::parse(&bytes).with_context(|| format!("{shown} is not a sound torrent file"))?;
+    let metainfo = torrent_file::read(&options.file)?;
     let mut out = io::stdout().lock();
     if options.json { machine(&metainfo, &mut out) } else { human(&metainfo, &mut out) }
 }

@@ -43,6 +43,7 @@ pub(crate) struct Lan {
 #[derive(Debug)]
 enum Order {
     Join(InfoHash),
+    Leave(InfoHash),
     Ask,
 }
 
@@ -85,6 +86,11 @@ impl Lan {
         self.order(Order::Join(info_hash));
     }
 
+    /// Does not announce a swarm any more, nor tell its peers.
+    pub(crate) fn leave(&self, info_hash: InfoHash) {
+        self.order(Order::Leave(info_hash));
+    }
+
     /// Asks who has files to give. They come as peers of [`CATALOGUE`](minibit_core::lsd::CATALOGUE), and are asked what it is
     /// with JSON commands.
     pub(crate) fn ask(&self) {
@@ -115,7 +121,7 @@ impl Task {
             let due = self.lsd.poll_timeout().and_then(|due| self.clock.system(due));
             let timer = async {
                 match due {
-                    Some(due) => sleep_until(due.into()).await,
+                    Some(due) => sleep_until(due).await,
                     None => std::future::pending().await,
                 }
             };
@@ -145,6 +151,7 @@ impl Task {
         while let Some(order) = next {
             match order {
                 Order::Join(info_hash) => self.lsd.join(now, info_hash),
+                Order::Leave(info_hash) => self.lsd.leave(info_hash),
                 Order::Ask => self.lsd.ask(now),
             }
             next = self.ordered.try_recv().ok();

@@ -30,6 +30,7 @@ mod sizes;
 mod storage;
 mod summary;
 mod systems;
+mod torrent_file;
 mod tracker;
 mod whole;
 
@@ -40,8 +41,10 @@ use crate::cli::Command;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let done =
-        nodejs::guard().and_then(|()| if prompt::is_wanted() { prompt::run() } else { run(cli::parse()) });
+    let done = nodejs::guard().and_then(|()| match prompt::Input::wanted() {
+        Some(input) => prompt::run(input),
+        None => run(cli::parse()),
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,

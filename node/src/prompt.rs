@@ -1,14 +1,18 @@
-//! `node` alone, in a terminal: a conversation (system S4). `list`, `search TEXT`, `download NAME [DIR]`, `help`, `exit`.
+//! `node` alone: a conversation (system S4). `list`, `search TEXT`, `download NAME [DIR]`, `help`, `exit`.
 //!
-//! Each line does what the command of the same name does with the tracker and the network of the environment. What goes wrong
-//! is said, and the conversation goes on.
+//! Each line does what the command of the same name does with the tracker and the network of the environment. In a terminal lines
+//! can be edited and come back with the arrow keys, what goes wrong is said, and the conversation goes on. Lines that come from a
+//! program or a file are read as they are, without a word in between, and the first that goes wrong ends it, with its exit code:
+//! who has written them cannot react.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+mod input;
 
-use owo_colors::OwoColorize as _;
+use std::io::{self, Write as _};
 
 use crate::failure::Failure;
 use crate::{called_as, cli};
+
+pub(crate) use input::Input;
 
 const HELP: &str = "\
 list                   show all files that somebody gives
@@ -17,37 +21,27 @@ download NAME [DIR]    fetch a file, into DIR or the current directory; put a na
 help                   show this
 exit                   end (as does Ctrl+D)";
 
-/// Nothing was typed after the program's name, and there is a person to talk to.
-pub(crate) fn is_wanted() -> bool {
-    std::env::args_os().len() == 1 && io::stdin().is_terminal() && io::stdout().is_terminal()
-}
-
-/// Talks until the person has enough.
-pub(crate) fn run() -> Result<(), Failure> {
+/// Does what the lines say, until the user has enough.
+pub(crate) fn run(mut input: Input) -> Result<(), Failure> {
     let mut out = anstream::stdout();
-    writeln!(out, "{} {}: type help for what can be done", called_as(), env!("CARGO_PKG_VERSION"))?;
-    let mut line = String::new();
-    loop {
-        write!(out, "{} ", ">".bold())?;
-        out.flush()?;
-        line.clear();
-        if io::stdin().lock().read_line(&mut line)? == 0 {
-            writeln!(out)?;
-            return Ok(());
-        }
+    if input.is_person() {
+        writeln!(out, "{} {}: type help for what can be done", called_as(), env!("CARGO_PKG_VERSION"))?;
+    }
+    while let Some(line) = input.line()? {
         let done = match parse(&line) {
             Ok(Request::Nothing) => Ok(()),
             Ok(Request::Exit) => return Ok(()),
             Ok(Request::Help) => writeln!(out, "{HELP}").map_err(Failure::from),
             Ok(Request::Run(arguments)) => execute(&arguments),
-            Err(problem) => writeln!(io::stderr(), "error: {problem}").map_err(Failure::from),
+            Err(problem) => Err(Failure::usage(anyhow::anyhow!(problem))),
         };
         match done {
-            Err(failure) if failure.is_closed_pipe() => return Err(failure),
+            Err(failure) if failure.is_closed_pipe() || !input.is_person() => return Err(failure),
             Err(failure) => write!(io::stderr(), "{failure}")?,
             Ok(()) => {}
         }
     }
+    Ok(())
 }
 
 /// What a line asks for.

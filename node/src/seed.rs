@@ -1,6 +1,7 @@
 //! `node seed`: offer files, and keep offering them.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::fit::fit;
 use crate::get;
 use crate::session::{self, Publicity, Session};
 use crate::storage::Mode;
-use crate::{called_as, create, show, summary};
+use crate::{called_as, create, show, summary, torrent_file};
 
 pub(crate) fn run(options: &Seed) -> Result<(), Failure> {
     session::run(seed(options))
@@ -58,9 +59,20 @@ pub(crate) fn report(given: &[Given], now: Instant) -> io::Result<()> {
 
 /// Offers everything and then waits for ever.
 async fn offer_all(options: &Seed, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
+    let terms = Terms {
+        config: options.choices.config(),
+        peers: &options.network.peers,
+        announced: true,
+        publicity: Publicity::Name,
+        quiet: options.network.quiet,
+    };
     for path in &options.paths {
-        let prepared = prepare(path, options.dir.as_deref(), &options.choices.config()).await?;
-        given.push(offer(options, session, prepared).await?);
+        let prepared = prepare(path, options.dir.as_deref(), &terms.config).await?;
+        if let Some(new) = give(session, prepared, &terms, given).await?
+            && !terms.quiet
+        {
+            announce(options, new)?;
+        }
     }
     if !options.network.quiet {
         writeln!(io::stderr(), "seeding on port {}; Ctrl+C ends it", session.port)?;
@@ -71,11 +83,11 @@ async fn offer_all(options: &Seed, session: &mut Session, given: &mut Vec<Given>
 /// What is to be offered.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) metainfo: Arc<Metainfo>,
+    metainfo: Arc<Metainfo>,
     /// Where its content is.
-    pub(crate) content: PathBuf,
+    content: PathBuf,
     /// Is the content to be checked?
-    pub(crate) mode: Mode,
+    mode: Mode,
 }
 
 /// Finds out what is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
@@ -90,7 +102,7 @@ pub(crate) async fn prepare(path: &Path, dir: Option<&Path>, config: &Config) ->
 /// the torrent file.
 fn what_is(path: &Path, dir: Option<&Path>, config: &Config) -> Result<Prepared, Failure> {
     if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
-        let metainfo = get::wanted::read(path)?;
+        let metainfo = torrent_file::read(path)?;
         let dir = dir.or(path.parent()).unwrap_or(Path::new(""));
         let content = dir.join(metainfo.name());
         return Ok(Prepared { metainfo: Arc::new(fit(metainfo, config)?), content, mode: Mode::Seed });
@@ -99,48 +111,72 @@ fn what_is(path: &Path, dir: Option<&Path>, config: &Config) -> Result<Prepared,
     Ok(Prepared { metainfo, content: path.into(), mode: Mode::SeedHashed })
 }
 
-async fn offer(
-    options: &Seed,
+/// On which terms something is given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) config: Config,
+    /// Peers that are known beforehand.
+    pub(crate) peers: &'a [SocketAddr],
+    /// Trackers are told of it, and asked for peers.
+    pub(crate) announced: bool,
+    pub(crate) publicity: Publicity,
+    pub(crate) quiet: bool,
+}
+
+/// Gives something to others; what is given already is left as it is, and `None`.
+///
+/// # Errors
+/// When nothing of the content is there, or it cannot be read.
+pub(crate) async fn give<'a>(
     session: &mut Session,
     Prepared { metainfo, content, mode }: Prepared,
-) -> Result<Given, Failure> {
-    let opened = get::open(Arc::clone(&metainfo), content.clone(), mode, options.network.quiet).await?;
-    if opened.have.is_empty() {
-        let error = anyhow!("nothing in {} is what the torrent says", content.display());
-        return Err(error.into());
+    terms: &Terms<'_>,
+    given: &'a mut Vec<Given>,
+) -> Result<Option<&'a Given>, Failure> {
+    let &Terms { config, peers, announced, publicity, quiet } = terms;
+    if given.iter().any(|other| other.metainfo.info_hash() == metainfo.info_hash()) {
+        if !quiet {
+            writeln!(io::stderr(), "{} is given already", show::harmless(metainfo.name()))?;
+        }
+        return Ok(None);
     }
-    let complete = opened.have.is_full();
-    let config = options.choices.config();
+    let opened = get::open(Arc::clone(&metainfo), content.clone(), mode, quiet).await?;
+    if opened.have.is_empty() {
+        return Err(anyhow!("nothing in {} is what the torrent says", content.display()).into());
+    }
     let torrent = NewTorrent {
         metainfo: Arc::clone(&metainfo),
         config,
         storage: opened.storage,
         have: opened.have,
-        peers: options.network.peers.clone(),
-        trackers: session.trackers(&metainfo, config.encoding),
+        upload_only: true,
+        peers: peers.to_vec(),
+        trackers: if announced { session.trackers(&metainfo, config.encoding) } else { Vec::new() },
     };
     let since = session.clock.now();
-    let status = session.join(torrent, Publicity::Name).await?;
-    if !options.network.quiet {
-        let name = show::harmless(metainfo.name());
-        let note = if complete { "" } else { ", not all of it right" };
-        writeln!(
-            io::stderr(),
-            "{name}: {}{note}, info-hash {}\nothers get it with: {} get {}{}",
-            show::size(metainfo.geometry().len()),
-            metainfo.info_hash().to_hex(),
-            called_as(),
-            quoted(&name),
-            options
-                .network
-                .discovery
-                .trackers
-                .first()
-                .map(|url| format!(" --tracker {url}"))
-                .unwrap_or_default(),
-        )?;
-    }
-    Ok(Given { metainfo, status, since })
+    let status = session.join(torrent, publicity).await?;
+    given.push(Given { metainfo, status, since });
+    Ok(given.last())
+}
+
+/// Tells what is given, and how others get it.
+fn announce(options: &Seed, given: &Given) -> io::Result<()> {
+    let Given { metainfo, status, .. } = given;
+    let (name, pieces) = (show::harmless(metainfo.name()), metainfo.geometry().piece_count());
+    let note = match status.borrow().pieces {
+        right if right == pieces => String::new(),
+        right => format!(", {right} of {pieces} pieces of it right"),
+    };
+    let tracker = options.network.discovery.trackers.first();
+    writeln!(
+        io::stderr(),
+        "{name}: {}{note}, info-hash {}\nothers get it with: {} get {}{}",
+        show::size(metainfo.geometry().len()),
+        metainfo.info_hash().to_hex(),
+        called_as(),
+        quoted(&name),
+        tracker.map(|url| format!(" --tracker {url}")).unwrap_or_default(),
+    )
 }
 
 /// The name as a shell takes it.

@@ -126,6 +126,13 @@ impl Session {
         Ok(status)
     }
 
+    /// A torrent whose metadata was fetched has turned out to be private (BEP 27): the local network hears no more of it.
+    pub(crate) fn turned_out_private(&self, info_hash: InfoHash) {
+        if let Some(lan) = &self.lan {
+            lan.leave(info_hash);
+        }
+    }
+
     /// Whom to ask for peers that speak so: the user's trackers first, then those that the torrent names.
     pub(crate) fn trackers(&self, metainfo: &Metainfo, encoding: Encoding) -> Vec<Vec<String>> {
         let urls = |tier: Vec<&str>| -> Vec<String> {

@@ -12,7 +12,7 @@
 //! To seed is to read: content is opened at the path that the user gives, whatever its name there, checked in full, which costs a
 //! second for some gigabytes, and never written to, nor is anything beside it.
 //!
-//! [`open`] does all of that and blocks; [`Storage::start`] starts the threads, to which a [`Disk`] is the handle.
+//! [`open`] does all of that and blocks; [`unnamed`] is for content that is passed on and not kept; [`Storage::start`] starts the threads, to which a [`Disk`] is the handle.
 
 mod check;
 mod disk;
@@ -24,6 +24,7 @@ mod place;
 mod pool;
 mod record;
 mod sync;
+mod unnamed;
 mod writer;
 
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub(crate) use self::files::Files;
 pub(crate) use self::layout::Layout;
 use self::place::{Access, Kind, Place};
 use self::record::Record;
+pub(crate) use self::unnamed::unnamed;
 
 /// What a download's name ends with until it is complete.
 const PARTIAL: &str = ".part";
@@ -96,6 +98,13 @@ pub(crate) struct Shortage {
     pub(crate) needed: u64,
     /// Bytes that are free.
     pub(crate) free: u64,
+}
+
+impl Shortage {
+    /// Is so much room too little? Where nobody knows how much there is, nobody is warned.
+    fn of(needed: u64, free: Option<u64>) -> Option<Self> {
+        free.filter(|&free| free < needed).map(|free| Self { needed, free })
+    }
 }
 
 /// Content whose threads are not started yet.
@@ -243,7 +252,7 @@ fn resume(
         trusted,
         hashed: hashed_before + u32::try_from(unknown.len()).expect("pieces"),
         continued,
-        short_of_space: place.free().filter(|&free| free < needed).map(|free| Shortage { needed, free }),
+        short_of_space: Shortage::of(needed, place.free()),
     };
     let download = Some(Download { place, partial, record });
     Ok(Opened { storage: Storage { metainfo: Arc::clone(metainfo), files, path, download }, have, report })

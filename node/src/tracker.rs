@@ -26,13 +26,13 @@ use tokio::time::{sleep, sleep_until};
 
 use crate::cli::{self, Network};
 use crate::clock::Clock;
-use crate::engine::{NewTorrent, random};
+use crate::engine::random;
 use crate::failure::Failure;
 use crate::listener::Listener;
 use crate::registry::{Registry, Shared, lock};
-use crate::seed::{Given, Prepared};
+use crate::seed::{Given, Terms};
 use crate::session::{self, Publicity, Session};
-use crate::{called_as, get, seed, show};
+use crate::{called_as, seed, show};
 
 pub(crate) use http::{Server, serve_http};
 pub(crate) use udp::UdpServer;
@@ -111,24 +111,20 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
 
 /// Seeds what the user wants the tracker to seed, for ever.
 async fn give(options: &cli::Tracker, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
-    let config = options.choices.tracker_seed_config();
+    let terms = Terms {
+        config: options.choices.tracker_seed_config(),
+        peers: &[],
+        announced: false,
+        publicity: Publicity::Swarm,
+        quiet: options.quiet,
+    };
     for path in &options.seed {
-        let Prepared { metainfo, content, mode } = seed::prepare(path, None, &config).await?;
-        let opened = get::open(Arc::clone(&metainfo), content, mode, options.quiet).await?;
-        let torrent = NewTorrent {
-            metainfo: Arc::clone(&metainfo),
-            config,
-            storage: opened.storage,
-            have: opened.have,
-            peers: Vec::new(),
-            trackers: Vec::new(),
-        };
-        let since = session.clock.now();
-        let status = session.join(torrent, Publicity::Swarm).await?;
-        if !options.quiet {
-            writeln!(io::stderr(), "seeding {}", show::harmless(metainfo.name()))?;
+        let prepared = seed::prepare(path, None, &terms.config).await?;
+        if let Some(new) = seed::give(session, prepared, &terms, given).await?
+            && !terms.quiet
+        {
+            writeln!(io::stderr(), "seeding {}", show::harmless(new.metainfo.name()))?;
         }
-        given.push(Given { metainfo, status, since });
     }
     loop {
         sleep(GIVE_AGAIN).await;
@@ -148,7 +144,7 @@ async fn expire(registry: &Shared, clock: Clock) {
             registry.poll_timeout()
         };
         match due.and_then(|due| clock.system(due)) {
-            Some(due) => sleep_until(due.into()).await,
+            Some(due) => sleep_until(due).await,
             // Nobody is there; the first one who comes is not forgotten sooner than a minute later.
             None => sleep(Duration::from_mins(1)).await,
         }

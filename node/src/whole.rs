@@ -2,7 +2,7 @@
 //!
 //! Pieces are verified as they come, so files that differ in the end were described by somebody who was mistaken, or lied.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use minibit_core::metainfo::Metainfo;
 use sha1::{Digest as _, Sha1};
 
 use crate::failure::Failure;
+use crate::show;
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -21,15 +22,18 @@ const CHUNK: usize = 256 * 1024;
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn sha1_of(path: &Path) -> Result<[u8; 20], Failure> {
-    let cannot = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(cannot)?;
+    let hash = File::open(path).and_then(|file| sha1(&file));
+    Ok(hash.with_context(|| format!("cannot read {}", path.display()))?)
+}
+
+fn sha1(mut file: &File) -> io::Result<[u8; 20]> {
     let (mut hash, mut chunk) = (Sha1::new(), vec![0; CHUNK]);
     loop {
         match file.read(&mut chunk) {
             Ok(0) => return Ok(hash.finalize().into()),
             Ok(len) => hash.update(&chunk[..len]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(anyhow!(error).context(cannot()).into()),
+            Err(error) => return Err(error),
         }
     }
 }
@@ -46,18 +50,29 @@ pub(crate) fn compare(metainfo: &Metainfo, at: &Path) -> Result<usize, Failure> 
             Some(_) => file.path.iter().fold(PathBuf::from(at), |path, name| path.join(name)),
             None => at.into(),
         };
-        let found = sha1_of(&path)?;
-        if found != expected {
-            let (found, expected) = (hex(&found), hex(&expected));
-            return Err(anyhow!(
-                "the SHA-1 of {} is {found} and not {expected}, as its torrent says",
-                path.display()
-            )
-            .into());
-        }
+        equal(&path.display(), &sha1_of(&path)?, &expected)?;
         compared += 1;
     }
     Ok(compared)
+}
+
+/// The same with a single file that was passed on and has no name. Nobody has read it before but from certain places of it.
+///
+/// # Errors
+/// When it differs, or cannot be read.
+pub(crate) fn compare_passed_on(metainfo: &Metainfo, file: &File) -> Result<usize, Failure> {
+    let Some(expected) = metainfo.files().first().and_then(|file| file.sha1) else { return Ok(0) };
+    let found = sha1(file).context("cannot read what was passed on")?;
+    equal(&show::harmless(metainfo.name()), &found, &expected)?;
+    Ok(1)
+}
+
+fn equal(what: &dyn Display, found: &[u8; 20], expected: &[u8; 20]) -> Result<(), Failure> {
+    if found == expected {
+        return Ok(());
+    }
+    let (found, expected) = (hex(found), hex(expected));
+    Err(anyhow!("the SHA-1 of {what} is {found} and not {expected}, as its torrent says").into())
 }
 
 /// A hash as it is written.

@@ -198,7 +198,16 @@ fn what_cannot_be_done_is_told_with_code_1() {
     place
         .run(&["inspect", "bad.torrent"])
         .fails(1, &["bad.torrent is not a sound torrent file: the input ends"]);
-    place.run(&["inspect", "huge.torrent"]).fails(1, &["10000001 bytes of metainfo are more than"]);
+    fs::File::create(place.path().join("huger.torrent")).unwrap().set_len(1 << 30).unwrap();
+    // No more is read than is needed to say so.
+    for arguments in [
+        &["inspect", "huge.torrent"][..],
+        &["get", "huger.torrent", "--no-lan"],
+        &["seed", "huger.torrent", "--no-lan"],
+    ] {
+        place.run(arguments).fails(1, &["10000001 bytes of metainfo are more than"]);
+    }
+    fs::remove_file(place.path().join("huger.torrent")).unwrap();
     place
         .run(&["create", "movie.mp4", "-o", "no/such/place.torrent"])
         .fails(1, &["cannot write no/such/place.torrent"]);

@@ -16,7 +16,10 @@ use crate::torrent::peer::Peer;
 impl<E: Env> Torrent<E> {
     /// Begins errands until as many are under way as may be, or there is nothing to go for.
     pub(crate) fn run_errands(&mut self, now: Instant, parallel: u32, out: &mut Outbox<E>) {
-        while !self.have.is_full() && self.errands() < parallel && self.wants_more() && self.disk_takes_more()
+        while !self.wants_nothing()
+            && self.errands() < parallel
+            && self.wants_more()
+            && self.disk_takes_more()
         {
             let Some((piece, addr)) = self.next_errand(now) else { return };
             if self.dialling.next() > now && !self.known.has_answered(addr) {

@@ -95,7 +95,7 @@ impl<E: Env> Torrent<E> {
             metadata_size: size,
             port: self.particulars.port,
             reqq: Some(self.config.limits.queued_requests),
-            upload_only: self.have.is_full().then_some(true),
+            upload_only: self.wants_nothing().then_some(true),
             client,
             your_ip: Some(peer.addr.to_socket().ip()),
             ..ExtensionHandshake::offering(size.is_some(), self.exchanges_peers())

@@ -36,7 +36,7 @@ impl<E: Env> Torrent<E> {
     /// Opens connections until there are enough, or nobody is left to dial. A seeder dials too: peers behind
     /// a full table would wait for it otherwise.
     pub(crate) fn dial(&mut self, now: Instant, out: &mut Outbox<E>) {
-        if self.config.told_by_tracker_alone() && self.have.is_full() {
+        if self.config.told_by_tracker_alone() && self.wants_nothing() {
             // Nobody can be told anything, and there is nothing to ask for.
             return;
         }
@@ -211,7 +211,7 @@ impl<E: Env> Torrent<E> {
             }
         }
         if let Requests::Paced { .. } = self.config.requests
-            && !self.have.is_full()
+            && !self.wants_nothing()
         {
             self.timers.pull.get_or_insert(now);
             self.join_blind_question(now, conn, out);
@@ -278,7 +278,7 @@ impl<E: Env> Torrent<E> {
             self.half_open -= 1;
         }
         let alias = peer.extended.as_ref().and_then(|extended| extended.alias);
-        if self.have.is_full() && peer.pieces.is_full() {
+        if self.wants_nothing() && peer.pieces.is_full() {
             for key in [Some(peer.key), alias].into_iter().flatten() {
                 self.known.part_as_seeds(key);
             }

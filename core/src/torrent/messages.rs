@@ -74,12 +74,13 @@ impl<E: Env> Torrent<E> {
             self.violation(now, conn, Violation::PieceIndex, out);
             return;
         };
+        let is_wanted = !self.wants_nothing() && !self.have.contains(piece);
         let Some(peer) = self.conns.get_mut(conn) else { return };
         if !peer.pieces.insert(piece) {
             return;
         }
         self.picker.add_piece(piece);
-        if !self.have.contains(piece) {
+        if is_wanted {
             peer.useful += 1;
             self.update_interest(now, conn, out);
             self.fill(now, conn, out);
@@ -94,10 +95,11 @@ impl<E: Env> Torrent<E> {
             self.violation(now, conn, Violation::Bitfield, out);
             return;
         }
+        let useful = if self.wants_nothing() { 0 } else { pieces.difference_count(&self.have) };
         let Some(peer) = self.conns.get_mut(conn) else { return };
         self.picker.remove_peer(&peer.pieces);
         self.picker.add_peer(&pieces);
-        peer.useful = pieces.difference_count(&self.have);
+        peer.useful = useful;
         let new: Vec<PieceIndex> = match self.super_seed {
             Some(_) => pieces.difference(&peer.pieces).collect(),
             None => Vec::new(),
@@ -112,13 +114,14 @@ impl<E: Env> Torrent<E> {
         self.part_if_both_seed(now, conn, out);
     }
 
-    /// Two seeders have nothing to say to each other, nor have a seeder and one who does not want to download (BEP 21), unless inventories are broadcast all the same.
+    /// Two seeders have nothing to say to each other, nor have two of which neither wants to download, whatever they lack (BEP 21),
+    /// unless inventories are broadcast all the same.
     pub(crate) fn part_if_both_seed(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let wants_nothing = |peer: &Peer<E>| {
             peer.pieces.is_full() || peer.extended.as_ref().is_some_and(|extended| extended.upload_only)
         };
         if self.conns.get(conn).is_some_and(wants_nothing)
-            && self.have.is_full()
+            && self.wants_nothing()
             && matches!(self.config.inventory, Inventory::Have | Inventory::HaveToAll)
         {
             self.close(now, conn, Some(DisconnectReason::BothSeeds), out);

@@ -15,7 +15,7 @@ use crate::torrent::peer::Peer;
 impl<E: Env> Torrent<E> {
     /// The moment of a request.
     pub(crate) fn pull(&mut self, now: Instant, interval: Duration, ask_all: bool, out: &mut Outbox<E>) {
-        if self.have.is_full() || !self.disk_takes_more() {
+        if self.wants_nothing() || !self.disk_takes_more() {
             return;
         }
         self.forget_unanswered(now, interval);

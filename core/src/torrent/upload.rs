@@ -47,7 +47,7 @@ impl<E: Env> Torrent<E> {
         let served = |peer: &Peer<E>| !peer.am_choking && peer.peer_interested;
         let unchoked = self.conns.iter().filter(|(other, peer)| *other != conn && served(peer)).count();
         let unchoked = u32::try_from(unchoked).expect("connections are limited");
-        let seeding = self.have.is_full();
+        let seeding = self.wants_nothing();
         let Some(peer) = self.conns.get_mut(conn) else { return false };
         let candidate = candidate(now, conn, peer, 0);
         let room = self.room_for_turn(now, conn);
@@ -107,7 +107,7 @@ impl<E: Env> Torrent<E> {
             };
             candidates.push(candidate(now, conn, peer, rarity));
         }
-        self.choker.round(now, self.have.is_full(), &candidates, &mut self.rng, &mut chosen);
+        self.choker.round(now, self.wants_nothing(), &candidates, &mut self.rng, &mut chosen);
         if !self.config.uploads {
             chosen.clear();
         }

@@ -85,6 +85,8 @@ pub(super) struct Header {
     private: bool,
     port: Option<u16>,
     client: String,
+    #[serde(default)]
+    upload_only: bool,
     have: Pieces,
     start: u64,
     seed: Encoded,
@@ -106,6 +108,7 @@ impl Header {
             private: particulars.private,
             port: particulars.port,
             client: particulars.client.clone(),
+            upload_only: particulars.upload_only,
             have: Pieces::of(have),
             start: start.as_nanos(),
             seed: STANDARD.encode(seed.to_bytes()),
@@ -132,6 +135,7 @@ impl Header {
             private: self.private,
             port: self.port,
             client: self.client,
+            upload_only: self.upload_only,
         };
         let (start, seed) = (Instant::from_nanos(self.start), Seed::from_bytes(fixed(&self.seed)?));
         Ok(Origin { config: self.config, geometry, identity, particulars, have, start, seed })

@@ -1,12 +1,14 @@
 //! What is said through the extension protocol: who hears it, what follows from it, and how much metadata a peer gets.
 
+use core::time::Duration;
+
 use bytes::Bytes;
 use minibit_core::boundary::{DisconnectReason, Violation};
 use minibit_core::config::Config;
 use minibit_core::extension::{ExtensionHandshake, MetadataMessage, UT_METADATA, UT_PEX};
 use minibit_core::message::MessageKind;
 use minibit_core::torrent::Particulars;
-use minibit_core::{Bitfield, Input, Message};
+use minibit_core::{Bitfield, Input, Message, Profile};
 
 use crate::support::solo::{Said, closed, extension, extensions, handshake, kinds};
 use crate::support::{Solo, fixed, geometry, pieces, plain};
@@ -20,7 +22,7 @@ fn node() -> Config {
 
 fn particulars(info_len: usize) -> Particulars {
     let info = (0..info_len).map(|at| at.to_le_bytes()[0]).collect();
-    Particulars { info, private: false, port: Some(6881), client: "MiniBit".into() }
+    Particulars { info, port: Some(6881), client: "MiniBit".into(), ..Particulars::default() }
 }
 
 fn seeder(info_len: usize) -> Solo {
@@ -160,6 +162,37 @@ fn a_seeder_parts_from_those_who_do_not_want_to_download() {
     let mut solo = seeder(0);
     let (conn, said) = solo.greet_extended(&ExtensionHandshake { upload_only: Some(true), ..curious() });
     assert_eq!(closed(&said, conn), Some(DisconnectReason::BothSeeds));
+}
+
+/// BEP 21: it has some pieces and shall not get the others.
+#[test]
+fn a_partial_seed_gives_what_it_has_and_asks_for_nothing() {
+    for config in [node(), Config { requests: Profile::S5.config().requests, ..node() }] {
+        let partial = Particulars { upload_only: true, ..particulars(0) };
+        let mut solo = Solo::with_particulars(config, geometry(2, 1), &pieces("*."), partial);
+        let (conn, said) = solo.greet_extended(&curious());
+        let handshake = ExtensionHandshake::parse(&extensions(&said, conn, 0)[0]).unwrap();
+        assert_eq!(handshake.upload_only, Some(true));
+        assert!(kinds(&said, conn).contains(&MessageKind::Bitfield));
+        // Another one has what is missing here, and could be asked.
+        let mut heard = solo.hear(conn, Message::HaveNone);
+        heard.extend(solo.hear(conn, Message::Have { index: 1 }));
+        heard.extend(solo.hear(conn, Message::Unchoke));
+        heard.extend(solo.hear(conn, Message::AllowedFast { index: 1 }));
+        heard.extend(solo.wait(Duration::from_secs(60)));
+        let asks = [MessageKind::Interested, MessageKind::Request];
+        assert!(!kinds(&heard, conn).iter().any(|kind| asks.contains(kind)), "{heard:?}");
+        assert_eq!(closed(&heard, conn), None);
+        let said = solo.hear(conn, Message::Interested);
+        assert!(kinds(&said, conn).contains(&MessageKind::Unchoke), "{said:?}");
+
+        // Nobody has anything to say to a seeder, or to one who wants as little.
+        let (seeder, _) = solo.greet_extended(&curious());
+        let said = solo.hear(seeder, Message::HaveAll);
+        assert_eq!(closed(&said, seeder), Some(DisconnectReason::BothSeeds));
+        let (other, said) = solo.greet_extended(&ExtensionHandshake { upload_only: Some(true), ..curious() });
+        assert_eq!(closed(&said, other), Some(DisconnectReason::BothSeeds));
+    }
 }
 
 #[test]

@@ -305,3 +305,99 @@ async fn a_udp_port_that_nobody_has_is_told_at_once() {
     drop(socket);
     assert!(matches!(announced(&format!("udp://{addr}")).await, Err(TrackerFailure::Connect(_))));
 }
+
+/// What a hostile tracker makes of a request: datagrams, out of the request's transaction id and whether it is the first one.
+type Answer = fn(transaction: &[u8], connects: bool) -> Vec<Vec<u8>>;
+
+/// An honest answer to the first request, so that the second one is asked.
+fn let_in(transaction: &[u8]) -> Vec<Vec<u8>> {
+    vec![reply(0, transaction, b"12345678")]
+}
+
+/// A tracker that speaks UDP, by what `answer` says, and the honest one in the next tier that is asked instead.
+async fn passed_over(answer: Answer) -> TrackerFailure {
+    let hostile = udp_tracker(move |datagram| {
+        let connects = datagram.get(8..12) == Some(&[0, 0, 0, 0]);
+        answer(&datagram[12..16], connects)
+    })
+    .await;
+    let honest = Hostile::saying(http("", BODY)).await;
+    let both = trackers(&[&[&hostile], &[&honest.url()]]);
+    let response = both.announce(request(AnnounceEvent::Started)).await.unwrap();
+    assert_eq!(response.peers.len(), 1, "the honest one has answered");
+    announced(&hostile).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_hostile_udp_tracker_is_a_typed_error_and_the_next_tier_is_asked() {
+    use minibit_core::tracker::udp::ResponseError::{Action, Interval, Length};
+    use minibit_core::tracker::udp::UdpTrackerError::{Malformed, Refused, Unasked};
+
+    let table: [(&str, Answer, UdpTrackerError); 9] = [
+        ("too short to connect", |t, _| vec![reply(0, t, b"1234567")], Malformed(Length { len: 15 })),
+        (
+            "an action that there is not",
+            |t, _| vec![reply(7, t, b"12345678")],
+            Malformed(Action { action: 7 }),
+        ),
+        ("peers before the id", |t, _| vec![reply(1, t, &[0; 12])], Unasked),
+        ("an error at once", |t, _| vec![reply(3, t, b"go away")], Refused("go away".into())),
+        (
+            "an announce that is too short",
+            |t, connects| if connects { let_in(t) } else { vec![reply(1, t, &[0; 11])] },
+            Malformed(Length { len: 19 }),
+        ),
+        (
+            "half a peer",
+            |t, connects| if connects { let_in(t) } else { vec![reply(1, t, &[0; 15])] },
+            Malformed(Length { len: 23 }),
+        ),
+        (
+            "an interval in the past",
+            |t, connects| if connects { let_in(t) } else { vec![reply(1, t, &[0xff; 12])] },
+            Malformed(Interval { seconds: -1 }),
+        ),
+        (
+            "counters that nobody has asked for",
+            |t, connects| if connects { let_in(t) } else { vec![reply(2, t, &[0; 12])] },
+            Unasked,
+        ),
+        (
+            "an endless error",
+            |t, connects| if connects { let_in(t) } else { vec![reply(3, t, &[b'!'; 8_000])] },
+            Refused("!".repeat(512)),
+        ),
+    ];
+    for (name, answer, expected) in table {
+        match passed_over(answer).await {
+            TrackerFailure::Udp(failure) => assert_eq!(failure, expected, "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    let flood: Answer = |t, _| vec![reply(0, &[t[0] ^ 1, 0, 0, 0], b"12345678"); 1_100];
+    assert!(matches!(passed_over(flood).await, TrackerFailure::Noise));
+}
+
+/// More peers than were wanted, in the longest datagram that there is: as many are kept as of any answer.
+#[tokio::test]
+async fn a_udp_tracker_cannot_name_more_peers_than_are_kept() {
+    let generous = udp_tracker(|datagram| match datagram[11] {
+        0 if datagram.len() == 16 => let_in(&datagram[12..16]),
+        _ => vec![reply(1, &datagram[12..16], &[[0, 0, 3, 0x84].to_vec(), vec![9; 8 + 6 * 10_000]].concat())],
+    })
+    .await;
+    assert!(announced(&generous).await.unwrap().peers.len() <= 1_000);
+}
+
+/// Time stands still but for the timers of those who wait.
+#[tokio::test(start_paused = true)]
+async fn a_udp_tracker_that_says_nothing_to_the_point_is_given_up() {
+    let answers: [Answer; 3] = [
+        |_, _| Vec::new(),
+        |t, _| vec![reply(0, &[t[0] ^ 1, t[1], t[2], t[3]], b"12345678")],
+        |_, _| vec![Vec::new(), b"\0\0\0".to_vec(), vec![0x5a; 900]],
+    ];
+    for answer in answers {
+        assert!(matches!(passed_over(answer).await, TrackerFailure::TimedOut));
+    }
+}

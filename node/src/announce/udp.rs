@@ -54,7 +54,7 @@ async fn converse(
         if let Some(datagram) = exchange.poll_transmit(clock.now())? {
             socket.send(&datagram).await.map_err(TrackerFailure::Connect)?;
         }
-        let due = clock.system(exchange.poll_timeout()).map_or_else(Instant::now, Instant::from_std);
+        let due = clock.system(exchange.poll_timeout()).unwrap_or_else(Instant::now);
         tokio::select! {
             received = socket.recv(&mut buffer) => {
                 let len = received.map_err(TrackerFailure::Connect)?;

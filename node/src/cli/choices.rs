@@ -74,6 +74,12 @@ impl Choices {
         self.applied(&self.profile.config())
     }
 
+    /// That for content which is used from the beginning on while it comes: pieces in order, unless the user wants another one.
+    pub(crate) fn in_order_config(&self) -> Config {
+        let in_order = self.pieces.or(Some(PieceSelection::Sequential));
+        Self { pieces: in_order, ..self.clone() }.config()
+    }
+
     /// That of a tracker which is a seed itself: some systems have one of its own for it.
     pub(crate) fn tracker_seed_config(&self) -> Config {
         self.applied(&self.profile.tracker_seed_config().unwrap_or(self.profile.config()))

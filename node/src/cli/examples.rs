@@ -44,6 +44,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "get movie.mp4.torrent -o /tmp --peer 192.168.1.7:6881",
             "get movie --tracker tracker.lan --seed-after 10min",
             "get 'magnet:?xt=urn:btih:…'",
+            "get movie.mp4 -o - | mpv -",
         ],
     ),
     ("search", &["search movie", "search holiday --tracker tracker.lan", "search 36071138 --json"]),

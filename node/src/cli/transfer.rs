@@ -34,8 +34,8 @@ pub(crate) struct Seed {
 pub(crate) struct Get {
     /// A name or a part of it, a torrent file, a magnet link, or an info-hash or its beginning
     pub(crate) what: String,
-    /// The directory to put it in
-    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    /// The directory to put it in; - writes a single file to standard output while it comes, and keeps nothing
+    #[arg(short, long, value_name = "DIR|-", default_value = ".")]
     pub(crate) output: PathBuf,
     /// Go on seeding for so long when it is complete, such as "10min"
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
@@ -46,7 +46,7 @@ pub(crate) struct Get {
     /// Give up when it is not complete after so long, such as "30s"
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
-    /// One JSON object in place of the path; with --seed-after another one when seeding has ended
+    /// One JSON object in place of the path, not together with -o -; with --seed-after another one when seeding has ended
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -69,7 +69,7 @@ impl Handle {
         status.await.map_err(io::Error::other)?
     }
 
-    /// Peers of a torrent that were heard of.
+    /// Peers of a torrent that were discovered. A private torrent does not take them.
     pub(crate) async fn add_peers(&self, info_hash: InfoHash, peers: Vec<SocketAddr>) {
         let _ = self.orders.send(Order::AddPeers(info_hash, peers)).await;
     }

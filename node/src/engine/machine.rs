@@ -33,6 +33,11 @@ impl Machine {
         matches!(self, Self::Fetch(fetch) if fetch.is_over())
     }
 
+    /// Is it known to be private (BEP 27)?
+    pub(crate) const fn is_private(&self) -> bool {
+        matches!(self, Self::Torrent(torrent) if torrent.is_private())
+    }
+
     /// What connections may bring.
     pub(crate) const fn limits(&self) -> wire::Limits {
         match self {

@@ -15,6 +15,8 @@ pub(crate) struct Status {
     pub(crate) pieces: u32,
     /// Bytes still missing.
     pub(crate) left: u64,
+    /// Bytes that are verified from the beginning on, up to the first that is missing.
+    pub(crate) unbroken: u64,
     pub(crate) stats: Stats,
     /// Open connections.
     pub(crate) peers: usize,

@@ -65,6 +65,8 @@ pub(crate) struct Swarm {
     status: watch::Sender<Status>,
     seen: Status,
     told_at: Instant,
+    /// Something has happened since.
+    untold: bool,
 }
 
 /// What a swarm is made of.
@@ -125,6 +127,7 @@ impl Swarm {
             status: watch::Sender::default(),
             seen: Status::default(),
             told_at: Instant::ZERO,
+            untold: false,
         }
     }
 
@@ -135,6 +138,11 @@ impl Swarm {
     /// Has it done all that it ever will?
     pub(crate) fn is_over(&self) -> bool {
         self.machine.is_over()
+    }
+
+    /// Is it known to be private (BEP 27)?
+    pub(crate) const fn is_private(&self) -> bool {
+        self.machine.is_private()
     }
 
     /// Length of the content in bytes, once it is known.
@@ -168,8 +176,15 @@ impl Swarm {
         self.machine.poll_timeout()
     }
 
+    /// When [`flush`](Self::flush) is to be called, even if nothing happens: for the machine, or for those who watch.
+    pub(crate) fn wakes_at(&self) -> Option<Instant> {
+        let tells_at = self.untold.then(|| self.told_at + STATUS_EVERY);
+        self.poll_timeout().into_iter().chain(tells_at).min()
+    }
+
     /// Takes one input in, and whatever follows from it.
     pub(crate) fn input(&mut self, now: Instant, input: Input<Net>) {
+        self.untold = true;
         let mut next = Some(input);
         while let Some(input) = next {
             if let Some(recording) = &mut self.recording {
@@ -237,7 +252,7 @@ impl Swarm {
                 link.flush();
             }
         }
-        if now.saturating_since(self.told_at) >= STATUS_EVERY {
+        if self.untold && now.saturating_since(self.told_at) >= STATUS_EVERY {
             self.tell(now);
         }
     }
@@ -255,12 +270,16 @@ impl Swarm {
                 let (have, geometry) = (torrent.have(), torrent.geometry());
                 self.seen.pieces = have.count();
                 self.seen.left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
+                let first_missing = have.missing().next();
+                self.seen.unbroken =
+                    first_missing.map_or(geometry.len(), |piece| geometry.piece_offset(piece));
                 self.seen.stats = torrent.stats();
                 self.seen.peers = torrent.connections().filter(|connection| connection.open).count();
             }
             Machine::Fetch(fetch) => self.seen.peers = fetch.connection_count() as usize,
         }
         self.told_at = now;
+        self.untold = false;
         self.status.send_replace(self.seen.clone());
     }
 

@@ -16,7 +16,7 @@ use crate::engine::{Phase, Unknown};
 use crate::failure::Failure;
 use crate::names::{self, Choice, Found, Gathered};
 use crate::session::Session;
-use crate::{called_as, search, show};
+use crate::{called_as, search, show, torrent_file};
 
 /// How long answers are waited for when nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,7 +38,7 @@ pub(crate) async fn find(options: &Get, session: &Session) -> Result<Wanted, Fai
     let what = &options.what;
     let path = Path::new(what);
     if path.is_file() || path.extension().is_some_and(|extension| extension == "torrent") {
-        return Ok(Wanted { metainfo: read(path)?, peers: Vec::new(), trackers: Vec::new() });
+        return Ok(Wanted { metainfo: torrent_file::read(path)?, peers: Vec::new(), trackers: Vec::new() });
     }
     if what.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
         let magnet = what.parse::<Magnet>().map_err(|error| Failure::usage(error.into()))?;
@@ -72,20 +72,16 @@ async fn by_magnet(options: &Get, magnet: Magnet, session: &Session) -> Result<W
     let phase = phase.context("the engine has crashed")?.phase.clone();
     let Phase::Described { info, peers } = phase else { return Err(nobody_described(info_hash)) };
     let metainfo = Metainfo::from_info(&info, info_hash).context("the metadata is not sound")?;
-    // Peers that others have named are not for a private torrent (BEP 27).
-    let peers = if metainfo.is_private() { Vec::new() } else { peers };
+    if metainfo.is_private() {
+        session.turned_out_private(info_hash);
+        // Peers that others have named are not for it (BEP 27).
+        return Ok(Wanted { metainfo, peers: Vec::new(), trackers });
+    }
     Ok(Wanted { metainfo, peers, trackers })
 }
 
 fn nobody_described(info_hash: InfoHash) -> Failure {
     Failure::not_found(anyhow!("nobody has sent the metadata of {} in time", info_hash.to_hex()))
-}
-
-/// Reads a torrent file.
-pub(crate) fn read(file: &Path) -> Result<Metainfo, Failure> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()));
-    let bytes = bytes.map_err(Failure::usage)?;
-    Ok(Metainfo::parse(&bytes).with_context(|| format!("{} is not a sound torrent file", file.display()))?)
 }
 
 async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted, Failure> {

@@ -86,6 +86,11 @@ impl Files {
         Ok(Self::new(path.into(), root, layout, Access::Read))
     }
 
+    /// The content in a file that is open already, to be read and written; the path is for messages.
+    pub(super) fn over(file: Arc<File>, path: &Path, layout: Layout) -> Self {
+        Self::new(path.into(), Root::File(file), layout, Access::Write)
+    }
+
     fn new(path: PathBuf, root: Root, layout: Layout, access: Access) -> Self {
         Self { layout, path, root, access, open: Mutex::default(), dirty: Mutex::default() }
     }

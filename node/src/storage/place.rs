@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -212,9 +212,14 @@ impl Place {
 
     /// Bytes that are free for us, as far as the file system says.
     pub(super) fn free(&self) -> Option<u64> {
-        let stat = nix::sys::statvfs::fstatvfs(&self.fd).ok()?;
-        Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
+        free(&self.fd)
     }
+}
+
+/// Bytes that are free for us where this is, as far as the file system says.
+pub(super) fn free(fd: impl AsFd) -> Option<u64> {
+    let stat = nix::sys::statvfs::fstatvfs(fd).ok()?;
+    Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }
 
 /// The directory, made with all above it when it is missing.

@@ -4,7 +4,7 @@
 //! registry, and sends the answers together. Under load that is two system calls for 64 announces, and no allocation for any.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,11 +45,11 @@ impl UdpServer {
         tally: Arc<Tally>,
     ) -> io::Result<Self> {
         let socket = open(addr)?;
+        let server = Server::new(secret, socket.local_addr()?.port());
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
         let thread = thread::Builder::new().name("udp tracker".into()).spawn(move || {
             let mut batch = Batch::new(socket);
-            let server = Server::new(secret);
             while !end.load(Ordering::Relaxed) {
                 batch.turn(&server, clock, &registry, &tally);
             }
@@ -125,7 +125,7 @@ impl Batch {
                 let own = |asker| own_address(&self.socket, asker);
                 let request = &slot.request[..slot.len];
                 if s3::is_text(request) {
-                    registry.ask_datagram(from, own(from).map(IpAddr::V4), request, &mut slot.reply);
+                    registry.ask_datagram(from, own(from), request, &mut slot.reply);
                     texts += 1;
                     continue;
                 }
@@ -190,20 +190,20 @@ impl Batch {
 
 /// The address by which somebody reaches us: the one that we are bound to or, when that is all of them, the one from which the
 /// way to the asker begins.
-fn own_address(socket: &UdpSocket, asker: SocketAddr) -> Option<Ipv4Addr> {
+fn own_address(socket: &UdpSocket, asker: SocketAddr) -> Option<IpAddr> {
     let bound = socket.local_addr().ok()?.ip().to_canonical();
-    let ip = if bound.is_unspecified() {
-        let asker = SocketAddr::new(asker.ip().to_canonical(), asker.port());
-        let way = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-        way.connect(asker).ok()?;
-        way.local_addr().ok()?.ip()
-    } else {
-        bound
-    };
-    match ip {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
+    if !bound.is_unspecified() {
+        return Some(bound);
     }
+    let asker = match asker {
+        SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_none() => asker,
+        _ => SocketAddr::new(asker.ip().to_canonical(), asker.port()),
+    };
+    let any: IpAddr =
+        if asker.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let way = UdpSocket::bind((any, 0)).ok()?;
+    way.connect(asker).ok()?;
+    Some(way.local_addr().ok()?.ip())
 }
 
 fn address(from: &SockaddrStorage) -> Option<SocketAddr> {

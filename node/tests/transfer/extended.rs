@@ -6,10 +6,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use bytes::Bytes;
-use minibit_core::PeerId;
 use minibit_core::extension::{ExtensionHandshake, HANDSHAKE, MetadataMessage};
 use minibit_core::message::{Extended, Handshake, Message};
 use minibit_core::metainfo::Metainfo;
+use minibit_core::{BlockSpan, PeerId, PieceIndex};
 
 use crate::support::{PATIENCE, Place, Stranger, content};
 
@@ -84,6 +84,53 @@ fn peers_of_a_private_torrent_are_not_exchanged() {
         assert_eq!((said.ut_pex.is_some_and(|id| id > 0), said.upload_only), (exchanges, Some(true)));
         assert_eq!(said.metadata_size, Some(u32::try_from(metainfo.info().len()).unwrap()));
     }
+}
+
+/// BEP 21: of what the torrent describes one piece is wrong here. The seeder gives the others, and asks nobody for anything.
+#[test]
+fn a_seeder_of_a_part_gives_that_and_wants_nothing() {
+    let here = Place::new();
+    let all = content(100_000);
+    here.write("file", &all);
+    let (torrent, metainfo) = here.create("file");
+    let mut damaged = all.clone();
+    damaged[40_000] ^= 1;
+    here.write("file", &damaged);
+    let (mut seeder, addr) = here.seed("file.torrent", &["-v"]);
+
+    let mut stranger = Stranger::connect(addr, &metainfo);
+    assert_eq!(greet(&mut stranger, &metainfo).upload_only, Some(true));
+    let has = stranger.receive_until(|it| matches!(it, Message::Bitfield(_)));
+    let Message::Bitfield(has) = has else { unreachable!("that was waited for") };
+    assert_eq!(has.iter().map(PieceIndex::get).collect::<Vec<_>>(), [0, 2, 3]);
+    // What it lacks can be had here.
+    stranger.send(&Message::Have { index: 1 });
+    stranger.send(&Message::Unchoke);
+    stranger.send(&Message::Interested);
+    stranger.receive_until(|it| {
+        assert!(!matches!(it, Message::Interested | Message::Request(_)), "{it:?}");
+        matches!(it, Message::Unchoke)
+    });
+    let span = BlockSpan { index: 3, begin: 0, length: 1_696 };
+    stranger.send(&Message::Request(span));
+    let block = stranger.receive_until(|it| {
+        assert!(!matches!(it, Message::Interested | Message::Request(_)), "{it:?}");
+        matches!(it, Message::Piece { .. })
+    });
+    assert_eq!(block, Message::Piece { index: 3, begin: 0, data: Bytes::copy_from_slice(&all[98_304..]) });
+
+    // Another one lacks something else; together they have it all.
+    let other = Place::new();
+    let mut damaged_too = all.clone();
+    damaged_too[0] ^= 1;
+    other.write("file", &damaged_too);
+    std::fs::copy(&torrent, other.join("file.torrent")).unwrap();
+    let (_other, other_addr) = other.seed("file.torrent", &["--peer", &addr.to_string()]);
+    seeder.says("BothSeeds");
+    let there = Place::new();
+    there.get(&torrent, addr, &["--peer", &other_addr.to_string()]).is_done();
+    assert_eq!(there.read("file"), all);
+    assert_eq!((here.read("file"), other.read("file")), (damaged, damaged_too), "nothing is written to");
 }
 
 /// One peer gives metadata of the right length and wrong bytes; the other one's is taken.

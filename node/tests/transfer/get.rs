@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use minibit_core::Message;
 
-use crate::support::{Place, Stranger, content};
+use crate::support::{Place, Stranger, content, skipped};
 
 #[test]
 fn a_file_arrives_as_it_was_and_is_reported() {
@@ -242,6 +242,31 @@ fn a_tracker_may_seed() {
         let network = ["--no-lan", "--listen", "127.0.0.1", "--port", "0"];
         there.start(&[&arguments[..], &network].concat()).wait().is_done();
         assert_eq!(there.read(&format!("{number}/file")), here.read("file"));
+    }
+}
+
+/// Over IPv6 alone, and at all addresses: by HTTP and by UDP it names itself as those reach it who ask.
+#[test]
+fn a_tracker_seeds_over_ipv6() {
+    if let Err(error) = TcpListener::bind("[::1]:0") {
+        skipped(&format!("no IPv6 on the loopback interface here: {error}"));
+        return;
+    }
+    let here = Place::new();
+    here.write("file", content(100_000));
+    let (torrent, _) = here.create("file");
+    for listen in ["[::1]:0", "[::]:0"] {
+        let mut tracker = here.start(&["tracker", "--listen", listen, "--no-lan", "--seed", "file.torrent"]);
+        let line = tracker.says("listening on [::");
+        let port = line.split("]:").nth(1).and_then(|rest| rest.split(',').next()).unwrap().to_owned();
+        tracker.says("seeding file");
+        for url in [format!("udp://[::1]:{port}"), format!("http://[::1]:{port}/announce")] {
+            let there = Place::new();
+            let arguments = ["get", torrent.to_str().unwrap(), "--tracker", &url, "--timeout", "20s"];
+            let network = ["--no-lan", "--listen", "::1", "--port", "0"];
+            there.start(&[&arguments[..], &network].concat()).wait().is_done();
+            assert_eq!(there.read("file"), here.read("file"), "{url} of {listen}");
+        }
     }
 }
 

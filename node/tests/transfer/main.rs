@@ -4,5 +4,9 @@
 mod extended;
 mod get;
 mod hostile;
+mod lan;
+mod options;
+mod pour;
 mod support;
+mod trackers;
 mod whole;

@@ -21,7 +21,7 @@ fn a_whole_file_is_compared_with_the_hash_in_its_torrent() {
 #[test]
 fn a_torrent_that_is_wrong_about_the_whole_file_is_found_out() {
     let (here, there) = (Place::new(), Place::new());
-    let bytes = content(50_000);
+    let bytes = "of no other file ".repeat(3_000).into_bytes();
     here.write("file", &bytes);
     let builder = Builder::file("file", bytes.len() as u64).sha1(vec![[7; 20]]);
     let mut hasher = PieceHasher::new(builder.geometry().unwrap());
@@ -33,4 +33,8 @@ fn a_torrent_that_is_wrong_about_the_whole_file_is_found_out() {
     assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{}", ended.err);
     let expected = "and not 0707070707070707070707070707070707070707, as its torrent says";
     assert!(ended.err.contains(expected), "{}", ended.err);
+    // What is passed on is out by then.
+    let poured = there.get(&here.join("file.torrent"), addr, &["-o", "-"]);
+    assert_eq!((poured.code, poured.out.as_bytes()), (Some(1), &bytes[..]), "{}", poured.err);
+    assert!(poured.err.contains(expected), "{}", poured.err);
 }

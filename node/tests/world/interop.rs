@@ -7,6 +7,7 @@
 //! test threads.
 
 mod client;
+mod lan;
 mod tracker;
 
 use std::path::{Path, PathBuf};
@@ -78,6 +79,7 @@ impl Exchange {
             torrent: &shared.torrent,
             directory,
             scratch: place.path().join("client"),
+            lan: false,
         };
         let mut ours = ours(&namespace);
         match self.seeder {
@@ -207,4 +209,8 @@ exchanges! {
     libtorrent_gets_files_by_opentracker: Libtorrent, Ours seed, Opentracker by http, ManyFiles;
     rtorrent_seeds_a_file: Rtorrent, Theirs seed, Ours by http, OneFile;
     rtorrent_gets_files: Rtorrent, Ours seed, Ours by http, ManyFiles;
+    rqbit_seeds_a_file: Rqbit, Theirs seed, Ours by http, OneFile;
+    rqbit_seeds_files: Rqbit, Theirs seed, Ours by udp, ManyFiles;
+    rqbit_gets_a_file: Rqbit, Ours seed, Ours by udp, OneFile;
+    rqbit_gets_files: Rqbit, Ours seed, Ours by http, ManyFiles;
 }

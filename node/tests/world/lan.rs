@@ -4,7 +4,7 @@
 //! Machines are network namespaces on a bridge, with addresses of their own. That needs root and `ip` (Debian: iproute2);
 //! where these are missing the tests are skipped and say so. `WORLD_VERBOSE=1` shows what the programs say.
 
-mod network;
+pub(crate) mod network;
 
 use std::fs;
 use std::path::{Path, PathBuf};

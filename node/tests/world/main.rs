@@ -12,6 +12,7 @@ mod support {
     pub(crate) mod running;
 }
 
+mod disk;
 mod hostile;
 mod interop;
 mod lan;

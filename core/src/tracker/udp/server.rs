@@ -1,6 +1,6 @@
 //! The server: one datagram in, at most one out.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{ANNOUNCE, CONNECT, ConnectionIds, ERROR, MAX_REPLY, SCRAPE, UdpRequest};
 use crate::id::InfoHash;
@@ -14,19 +14,20 @@ const ANNOUNCE_HEADER: usize = 20;
 #[derive(Clone, Debug)]
 pub struct Server {
     ids: ConnectionIds,
+    port: u16,
 }
 
 impl Server {
-    /// A server whose connection ids are made under 16 random bytes.
-    pub fn new(secret: [u8; 16]) -> Self {
-        Self { ids: ConnectionIds::new(secret) }
+    /// A server whose connection ids are made under 16 random bytes. `port` is ours: where we are a peer ourselves, we are one there.
+    pub fn new(secret: [u8; 16], port: u16) -> Self {
+        Self { ids: ConnectionIds::new(secret), port }
     }
 
     /// Answers a datagram that came from `from`: what `reply` held is replaced by the answer, of [`MAX_REPLY`] bytes at
     /// most, or by nothing.
     ///
-    /// A peer without an address is ourselves; `own` tells by which address the asker reaches us. Where it cannot, that peer is
-    /// left out.
+    /// A peer without an address is ourselves, over IPv4 and over IPv6; `own` tells by which address the asker reaches us. Where it
+    /// cannot, that peer is left out.
     ///
     /// With room for it in `reply`, an announce is answered without an allocation.
     pub fn answer(
@@ -35,7 +36,7 @@ impl Server {
         now: Instant,
         from: SocketAddr,
         datagram: &[u8],
-        own: impl FnOnce(SocketAddr) -> Option<Ipv4Addr>,
+        own: impl FnOnce(SocketAddr) -> Option<IpAddr>,
         reply: &mut Vec<u8>,
     ) {
         reply.clear();
@@ -52,7 +53,7 @@ impl Server {
             }
             Ok(UdpRequest::Announce { query, .. }) => {
                 header(ANNOUNCE, transaction, reply);
-                if let Err(words) = announce(tracker, now, from, &query, own, reply) {
+                if let Err(words) = self.announce(tracker, now, from, &query, own, reply) {
                     error(transaction, &words, datagram, reply);
                 }
             }
@@ -66,51 +67,61 @@ impl Server {
             Err(_) => {}
         }
     }
-}
 
-/// Appends what follows the header. The words with which it is refused otherwise.
-fn announce(
-    tracker: &mut Tracker<SocketAddr>,
-    now: Instant,
-    from: SocketAddr,
-    query: &Query,
-    own: impl FnOnce(SocketAddr) -> Option<Ipv4Addr>,
-    reply: &mut Vec<u8>,
-) -> Result<(), String> {
-    if query.port == 0 {
-        return Err("port 0 cannot be dialled".into());
-    }
-    let addr = SocketAddr::new(from.ip().to_canonical(), query.port);
-    let family = addr.pack().family();
-    let room = match family {
-        Family::V4 => (MAX_REPLY - ANNOUNCE_HEADER) / 6,
-        Family::V6 => (MAX_REPLY - ANNOUNCE_HEADER) / 18,
-    };
-    let mut request = query.request.clone();
-    request.numwant = request.numwant.min(u32::try_from(room).unwrap_or(u32::MAX));
-    let interval = tracker.config().interval.as_secs();
-    let who = Announcer { addr, id: query.peer_id };
-    let (scrape, peers) = tracker
-        .announce_packed(now, query.info_hash, who, &request, Some(family))
-        .map_err(|error| error.to_string())?;
-    for number in [u32::try_from(interval).unwrap_or(u32::MAX), scrape.leechers, scrape.seeders] {
-        reply.extend_from_slice(&number.to_be_bytes());
-    }
-    // We are in a swarm once at most.
-    let mut own = Some(own);
-    for peer in peers {
-        match peer {
-            Packed::V4([0, 0, 0, 0, port @ ..]) => {
-                if let Some(ip) = own.take().and_then(|own| own(from)) {
-                    reply.extend_from_slice(&ip.octets());
-                    reply.extend_from_slice(port);
-                }
-            }
-            Packed::V4(packed) => reply.extend_from_slice(packed),
-            Packed::V6(packed) => reply.extend_from_slice(packed),
+    /// Appends what follows the header. The words with which it is refused otherwise.
+    fn announce(
+        &self,
+        tracker: &mut Tracker<SocketAddr>,
+        now: Instant,
+        from: SocketAddr,
+        query: &Query,
+        own: impl FnOnce(SocketAddr) -> Option<IpAddr>,
+        reply: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        if query.port == 0 {
+            return Err("port 0 cannot be dialled".into());
         }
+        let addr = SocketAddr::new(from.ip().to_canonical(), query.port);
+        let family = addr.pack().family();
+        let room = match family {
+            Family::V4 => (MAX_REPLY - ANNOUNCE_HEADER) / 6,
+            Family::V6 => (MAX_REPLY - ANNOUNCE_HEADER) / 18,
+        };
+        let mut request = query.request.clone();
+        request.numwant = request.numwant.min(u32::try_from(room).unwrap_or(u32::MAX));
+        // We are registered once, and not as a peer of IPv6; a seeder has no use for us.
+        let asks_for_us = family == Family::V6 && request.left > 0 && request.numwant > 0;
+        let ourselves = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.port);
+        let over_v6 = asks_for_us && tracker.has(now, query.info_hash, ourselves);
+        request.numwant = request.numwant.saturating_sub(over_v6.into());
+        let interval = tracker.config().interval.as_secs();
+        let who = Announcer { addr, id: query.peer_id };
+        let (scrape, peers) = tracker
+            .announce_packed(now, query.info_hash, who, &request, Some(family))
+            .map_err(|error| error.to_string())?;
+        for number in [u32::try_from(interval).unwrap_or(u32::MAX), scrape.leechers, scrape.seeders] {
+            reply.extend_from_slice(&number.to_be_bytes());
+        }
+        // We are in a swarm once at most.
+        let mut own = Some(own);
+        for peer in peers {
+            match peer {
+                Packed::V4([0, 0, 0, 0, port @ ..]) => {
+                    if let Some(IpAddr::V4(ip)) = own.take().and_then(|own| own(from)) {
+                        reply.extend_from_slice(&ip.octets());
+                        reply.extend_from_slice(port);
+                    }
+                }
+                Packed::V4(packed) => reply.extend_from_slice(packed),
+                Packed::V6(packed) => reply.extend_from_slice(packed),
+            }
+        }
+        if over_v6 && let Some(IpAddr::V6(ip)) = own.take().and_then(|own| own(from)) {
+            reply.extend_from_slice(&ip.octets());
+            reply.extend_from_slice(&self.port.to_be_bytes());
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn scrape(tracker: &mut Tracker<SocketAddr>, now: Instant, swarm: InfoHash, reply: &mut Vec<u8>) {

@@ -1,4 +1,4 @@
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use proptest::prelude::*;
@@ -16,13 +16,13 @@ struct World {
     server: Server,
     now: Instant,
     /// Our own address, as those know it who ask.
-    own: Option<Ipv4Addr>,
+    own: Option<IpAddr>,
 }
 
 impl World {
     fn new() -> Self {
         let tracker = Tracker::new(TrackerConfig::default(), Seed::from_number(1));
-        Self { tracker, server: Server::new([3; 16]), now: Instant::from_secs(1_000), own: None }
+        Self { tracker, server: Server::new([3; 16], 6969), now: Instant::from_secs(1_000), own: None }
     }
 
     fn answer(&mut self, from: &str, datagram: &[u8]) -> Vec<u8> {
@@ -101,8 +101,21 @@ fn we_are_where_the_asker_has_found_us() {
     let ourselves = Announcer { addr: "0.0.0.0:6969".parse().unwrap(), id: PeerId([1; 20]) };
     world.tracker.announce(world.now, InfoHash([7; 20]), ourselves, &query(6969, 0).request).unwrap();
     assert_eq!(addrs(&world.announce("10.0.0.1:999", query(1, 5)).unwrap()), [""; 0]);
-    world.own = Some(Ipv4Addr::new(192, 0, 2, 9));
+    world.own = Some([192, 0, 2, 9].into());
     assert_eq!(addrs(&world.announce("10.0.0.1:999", query(1, 5)).unwrap()), ["192.0.2.9:6969"]);
+    assert_eq!(addrs(&world.announce("[2001:db8::1]:999", query(1, 5)).unwrap()), [""; 0], "by IPv4 alone");
+    world.own = Some("2001:db8::9".parse().unwrap());
+    let response = world.announce("[2001:db8::1]:999", query(1, 5)).unwrap();
+    assert_eq!(addrs(&response), ["[2001:db8::9]:6969"]);
+    assert_eq!((response.seeders, response.leechers), (1, 2), "counted once");
+    assert_eq!(addrs(&world.announce("[2001:db8::2]:999", query(2, 0)).unwrap()), ["[2001:db8::1]:1"]);
+    for (numwant, most) in [(0, 0), (1, 1), (u32::MAX, 3)] {
+        let mut few = query(3, 5);
+        few.request.numwant = numwant;
+        assert_eq!(world.announce("[2001:db8::3]:999", few).unwrap().peers.len(), most);
+    }
+    let of_another_swarm = Query { info_hash: InfoHash([6; 20]), ..query(1, 5) };
+    assert_eq!(addrs(&world.announce("[2001:db8::1]:999", of_another_swarm).unwrap()), [""; 0]);
 }
 
 #[test]

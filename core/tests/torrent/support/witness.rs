@@ -292,7 +292,8 @@ impl Witness {
             assert!(paced || view.outstanding as usize == line.asked.len(), "{view:?} and {:?}", line.asked);
             assert!(view.queued <= config.limits.queued_requests, "I8: {view:?}");
             let gives_only = line.dialled.is_some() && config.connections == Connections::Contacts;
-            let useful = line.has.difference_count(torrent.have()) > 0 && !gives_only;
+            let useful =
+                !torrent.wants_nothing() && line.has.difference_count(torrent.have()) > 0 && !gives_only;
             assert_eq!(view.am_interested, useful, "interest follows need: {view:?}");
             served += u32::from(!view.am_choking && view.peer_interested);
         }

@@ -1,5 +1,6 @@
 //! Today's clients: how each is started as a seeder and as a leecher, with nothing but trackers to find others by.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +19,9 @@ pub(crate) enum Client {
     Libtorrent,
     /// rtorrent (Debian: rtorrent), which does not speak the fast extension.
     Rtorrent,
+    /// rqbit (`cargo install rqbit`, which takes a quarter of an hour), which does not speak the fast extension either. Where it is
+    /// not on the path, `RQBIT` says where it is.
+    Rqbit,
 }
 
 /// Where and what a client shares or fetches.
@@ -35,6 +39,8 @@ pub(crate) struct Task<'a> {
     pub(crate) directory: &'a Path,
     /// A place for its own files.
     pub(crate) scratch: PathBuf,
+    /// Others are looked for on the local network (BEP 14); only Transmission does.
+    pub(crate) lan: bool,
 }
 
 impl Client {
@@ -47,6 +53,10 @@ impl Client {
                 return python().is_none().then(|| "python3 has no module libtorrent".into());
             }
             Self::Rtorrent => ("rtorrent", "-h"),
+            Self::Rqbit => {
+                let found = rqbit().is_none();
+                return found.then(|| "rqbit is not installed, and RQBIT does not say where it is".into());
+            }
         };
         let found = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
         found.err().map(|_| format!("{program} is not installed"))
@@ -69,6 +79,7 @@ impl Client {
             Self::Transmission => transmission(task),
             Self::Libtorrent => libtorrent(task),
             Self::Rtorrent => rtorrent(task),
+            Self::Rqbit => rqbit_command(task),
         };
         if std::env::var_os("WORLD_VERBOSE").is_some() {
             command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
@@ -105,7 +116,7 @@ fn transmission(task: &Task<'_>) -> Command {
         "bind-address-ipv4": task.address,
         "peer-port": task.port,
         "dht-enabled": false,
-        "lpd-enabled": false,
+        "lpd-enabled": task.lan,
         "pex-enabled": false,
         "utp-enabled": false,
         "port-forwarding-enabled": false,
@@ -128,6 +139,35 @@ fn libtorrent(task: &Task<'_>) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/world/interop/libtorrent_peer.py");
     let mut command = task.namespace.command(python().expect("it was looked for"));
     command.arg(script).arg(task.address).arg(task.port.to_string()).arg(task.torrent).arg(task.directory);
+    command
+}
+
+/// Where it is: as `RQBIT` says, on the path, or where `cargo install --root /opt/rqbit` puts it.
+fn rqbit() -> Option<OsString> {
+    let places = std::env::var_os("RQBIT").into_iter().chain(["rqbit".into(), "/opt/rqbit/bin/rqbit".into()]);
+    places.into_iter().find(|program| {
+        let found =
+            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        found.is_ok_and(|status| status.success())
+    })
+}
+
+/// It has no address of its own to dial from, so its tracker sees it where the way begins: at the namespace's first address. It
+/// keeps its place in the home directory.
+fn rqbit_command(task: &Task<'_>) -> Command {
+    let mut command = task.namespace.command(rqbit().expect("it was looked for"));
+    command.args([
+        "--disable-dht",
+        "--disable-dht-persistence",
+        "--disable-upnp-port-forward",
+        "--disable-lsd",
+    ]);
+    command.args(["--ipv4-only", "--listen-ip", "0.0.0.0", "--listen-port", &task.port.to_string()]);
+    command
+        .args(["download", "--disable-http-api", "--overwrite", "-o"])
+        .arg(task.directory)
+        .arg(task.torrent);
+    command.env("HOME", &task.scratch);
     command
 }
 

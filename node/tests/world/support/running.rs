@@ -19,6 +19,11 @@ impl Running {
         Self { child, name }
     }
 
+    /// One that was started elsewhere.
+    pub(crate) fn of(child: Child, name: &str) -> Self {
+        Self { child, name: name.into() }
+    }
+
     /// The process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
