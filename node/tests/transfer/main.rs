@@ -5,4 +5,5 @@ mod extended;
 mod get;
 mod hostile;
 mod support;
+mod systems;
 mod whole;
