@@ -217,6 +217,21 @@ fn s3_lists_others_with_their_pieces_and_forgets_the_silent() {
 }
 
 #[test]
+fn a_file_stays_while_peers_of_a_system_have_it_though_its_publisher_is_gone() {
+    let mut host = Host::new("a");
+    host.datagram(1, "127.0.0.1:9", "UPDATE x 1 [0]");
+    host.join(Encoding::S1, 1, &[0]);
+    let own = SocketAddr::from(([0, 0, 0, 0], 9000));
+    host.with(|_, directory| leave(secs(2), directory, metainfo("a").info_hash(), own));
+    assert!(host.datagram(3, "127.0.0.1:8", "JOIN x 2").contains("127.0.0.1:1[0]"));
+    host.with(|systems, directory| {
+        systems.closed(secs(4), directory, Ticket(1));
+        systems.handle_timeout(secs(400), directory);
+    });
+    assert_eq!(host.datagram(401, "127.0.0.1:8", "JOIN x 2"), "ERR there is no file".get(..8).unwrap());
+}
+
+#[test]
 fn s3_says_no_more_than_was_said_to_it_before_it_knows_to_whom() {
     let mut host = Host::new("a");
     for port in 1..=100 {
