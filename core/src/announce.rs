@@ -266,7 +266,11 @@ impl Announce {
             AnnounceEvent::Started => true,
             AnnounceEvent::Completed => self.choices.lists == Lists::Addresses,
             AnnounceEvent::Stopped => false,
-            AnnounceEvent::None if self.in_need => true,
+            AnnounceEvent::None
+                if self.in_need && self.asked.is_none_or(|asked| now >= asked + self.min_gap) =>
+            {
+                true
+            }
             AnnounceEvent::None => {
                 let told = self.choices.on_piece && self.choices.lists != Lists::Addresses;
                 self.choices.asks == Asks::Always && (!told || self.asked.is_none_or(due))
@@ -291,6 +295,7 @@ impl Announce {
         let Some(event) = self.in_flight.take() else { return };
         self.due = Some(if let Ok(response) = result {
             self.failures = 0;
+            self.in_need &= !self.asking;
             self.owed.retain(|&owed| owed != event);
             self.min_gap = response.min_interval.unwrap_or(MIN_GAP).clamp(MIN_GAP, MAX_GAP);
             if self.outdated || !self.owed.is_empty() {

@@ -100,6 +100,17 @@ impl Profile {
         }
     }
 
+    /// How long its tracker remembers a peer that is silent, where that is less than a tracker's usual hour.
+    pub const fn peer_timeout(self) -> Option<Duration> {
+        match self {
+            // Who is not connected any more is removed; it is asked every 5 s, so three rounds stand for a lost connection.
+            Self::S1 => Some(Duration::from_secs(15)),
+            // PEER_TIMEOUT, and S4's time-out; the numbers are not said: three times the period at which peers say that they are there.
+            Self::S3 | Self::S4 => Some(Duration::from_secs(90)),
+            Self::Bittorrent | Self::S2 | Self::S5 => None,
+        }
+    }
+
     /// Which messages count as the price of a download.
     pub const fn counting(self) -> Counting {
         match self {

@@ -289,6 +289,8 @@ impl<E: Env> Torrent<E> {
                 self.poll_announce(now, out);
             }
             Input::Command(Command::Start) => self.start(now, out),
+            // Where the tracker alone tells who has what, nothing is known of them that they could be asked for.
+            Input::Command(Command::AddPeers(_)) if self.config.told_by_tracker_alone() => {}
             Input::Command(Command::AddPeers(addrs)) => self.learn(now, &addrs, out),
             Input::Command(Command::Stop) => self.stop(now, out),
         }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::boundary::{DisconnectReason, DiskOp, Env, Event, Outbox, Output, Violation};
-use crate::config::{Inventory, Requests};
+use crate::config::{Connections, Inventory, Requests};
 use crate::id::{BlockRef, BlockSpan, ConnId, PieceIndex};
 use crate::message::Message;
 use crate::payload::Payload as _;
@@ -61,6 +61,9 @@ impl<E: Env> Torrent<E> {
 
     /// Offers free blocks to every connection, in an order that favours nobody.
     pub(crate) fn fill_all(&mut self, now: Instant, out: &mut Outbox<E>) {
+        if self.config.connections != Connections::Lasting {
+            self.dial(now, out);
+        }
         let slots = self.conns.slot_count();
         if slots == 0 {
             return;

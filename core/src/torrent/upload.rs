@@ -177,6 +177,10 @@ impl<E: Env> Torrent<E> {
         let full = peer.queue.len() >= self.config.limits.queued_requests as usize;
         if !admitted {
             self.on_late_request(conn);
+            if self.conns.get(conn).is_some_and(|peer| !peer.fast) {
+                // Who asks is interested, whether or not it has a word for that (S1). It is to ask again when it is unchoked.
+                self.on_interested(now, conn, out);
+            }
         }
         let Some(peer) = self.conns.get_mut(conn) else { return };
         if !admitted || full || !self.config.uploads || !self.have.contains(piece) {

@@ -13,6 +13,7 @@
 
 mod blame;
 mod disk;
+mod errands;
 mod extended;
 mod handshake;
 mod idlers;
@@ -29,6 +30,7 @@ mod strangers;
 mod super_seeding;
 mod support;
 mod swarms;
+mod systems;
 mod timers;
 mod turns;
 mod walks;

@@ -60,7 +60,8 @@ pub struct Content {
     pub size: Bytes,
     /// Length of a piece, the unit that is verified and announced. Default: 256 KiB.
     pub piece: Option<Bytes>,
-    /// Length of a block, the unit that is asked for. Default: 16 KiB, or the piece if that is shorter.
+    /// Length of a block, the unit that is asked for. Default: 16 KiB, or the piece if that is shorter,
+    /// or if the messages of a group ask for whole pieces (S1, S2, S3, S5).
     pub block: Option<Bytes>,
 }
 

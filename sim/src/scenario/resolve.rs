@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use minibit_core::Geometry;
 use minibit_core::geometry::GeometryError;
+use minibit_core::wire::MAX_WHOLE_PIECE;
 
 use super::file::{self, File};
 use super::path::FieldPath;
@@ -46,7 +47,7 @@ pub(super) fn resolve(file: &File, stem: &str, base: &Path) -> Result<Scenario, 
         Problem::new(&root.key("seed"), "the seeds of later runs would be too large")
             .hint("run number n takes seed + n, at most 18446744073709551615")
     })?;
-    let (content, geometry) = content(&file.content, &root.key("content"))?;
+    let (content, geometry) = content(file, &root.key("content"))?;
     let (network, places) = network::network(file.network.as_ref(), &root.key("network"))?;
     let tracker = tracker::tracker(file, &places)?;
     let groups = groups::groups(file, geometry, &places, tracker.is_some(), base)?;
@@ -108,11 +109,29 @@ pub(crate) fn checked_name(name: &str, path: &FieldPath) -> Result<String, Probl
     Ok(name.to_owned())
 }
 
-fn content(content: &file::Content, path: &FieldPath) -> Result<(Content, Geometry), Problem> {
+/// Do the messages of some group ask for whole pieces? Then a block is a piece.
+fn whole_pieces(file: &File) -> bool {
+    let default = file.defaults.as_ref().map(|defaults| (defaults.profile, defaults.encoding));
+    let (default_profile, default_encoding) = default.unwrap_or_default();
+    file.groups.iter().any(|group| {
+        let profile = group.profile.or(default_profile).unwrap_or_default();
+        let encoding = group.encoding.or(default_encoding).unwrap_or(profile.config().encoding);
+        encoding.whole_pieces()
+    })
+}
+
+fn content(file: &File, path: &FieldPath) -> Result<(Content, Geometry), Problem> {
+    let (content, whole) = (&file.content, whole_pieces(file));
     let len = content.size.0;
     let piece = content.piece.map_or(256 << 10, |Bytes(piece)| piece);
-    let block =
-        content.block.map_or(piece.min(u64::from(minibit_core::geometry::BLOCK_LEN)), |Bytes(block)| block);
+    let usual = if whole { piece } else { piece.min(u64::from(minibit_core::geometry::BLOCK_LEN)) };
+    let block = content.block.map_or(usual, |Bytes(block)| block);
+    ensure(!whole || block < piece || piece <= u64::from(MAX_WHOLE_PIECE), || {
+        let what = format!(
+            "a message of S1, S2, S3 or S5 holds no piece of {piece} bytes, and they ask for whole ones"
+        );
+        Problem::new(&path.key("piece"), what).hint("at most \"4 MiB\"")
+    })?;
     ensure(len > 0, || {
         Problem::new(&path.key("size"), "there is nothing to share").hint("write e.g. \"100 MiB\"")
     })?;

@@ -9,7 +9,15 @@ pub fn warnings(scenario: &Scenario) -> Vec<String> {
     let late = scenario.groups.iter().filter(|group| begin(&group.arrivals) >= scenario.stop.time);
     let late = late
         .map(|group| format!("nobody of the group `{}` joins before the run ends (stop.time)", group.name));
-    missing_pieces(scenario).into_iter().chain(late).collect()
+    missing_pieces(scenario).into_iter().chain(late).chain(parts_of_pieces(scenario)).collect()
+}
+
+/// Blocks that the messages of a group have no word for.
+fn parts_of_pieces(scenario: &Scenario) -> Option<String> {
+    let group = scenario.groups.iter().find(|group| group.config.encoding.whole_pieces())?;
+    (scenario.content.block_len < scenario.content.piece_len).then(|| {
+        format!("peers of the group `{}` ask for parts of pieces, but their messages know whole ones only (content.block)", group.name)
+    })
 }
 
 /// When the first peer may join.
@@ -67,6 +75,21 @@ mod tests {
         assert_eq!(of(&with_seed, "true"), [""; 0]);
         let one = r#"{"name": "a", "pieces": {"exactly": [1]}}"#;
         assert_eq!(of(one, "true"), ["nobody joins with piece 0 and 2 others: no download can complete"]);
+    }
+
+    #[test]
+    fn parts_of_pieces_are_mentioned_where_there_is_no_word_for_them() {
+        let text = |block: &str| {
+            format!(
+                r#"{{"content": {{"size": "4 MiB", "piece": "1 MiB"{block}}}, "tracker": {{"seed": true, "up": "1 Mbit/s"}},
+                    "groups": [{{"name": "a", "profile": "s3", "up": "1 Mbit/s"}}]}}"#
+            )
+        };
+        let of =
+            |block| crate::scenario::parse("test.json", &text(block), &[], std::path::Path::new("")).unwrap();
+        assert_eq!(of("").content.block_len, 1 << 20, "a block is a piece");
+        assert_eq!(warnings(&of("")), [""; 0]);
+        assert_eq!(warnings(&of(r#", "block": "16 KiB""#)).len(), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use minibit_core::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse, T
 use minibit_core::boundary::SimAddr;
 use minibit_core::config::Encoding;
 use minibit_core::tracker::{Announcer, Tracker, TrackerConfig};
-use minibit_core::{Bitfield, Instant, PeerId, Seed};
+use minibit_core::{Bitfield, Instant, PeerId, PieceIndex, Seed};
 
 use crate::network::{FlowId, HostId, Network};
 use crate::results::{ANNOUNCE, ANNOUNCE_RESPONSE};
@@ -12,15 +12,48 @@ use crate::scenario;
 use crate::world::connect::End;
 use crate::world::{Event, Packet, World};
 
-/// A request of BEP 15.
-const REQUEST: u64 = 98;
-/// An answer of BEP 15, and each peer in it.
-const ANSWER: u64 = 20;
-const ANSWER_PEER: u64 = 6;
-/// The same as JSON text, with names of usual length: the length prefix, the keys and values, one peer.
-const JSON_REQUEST: u64 = 120;
-const JSON_ANSWER: u64 = 40;
-const JSON_PEER: u64 = 45;
+/// Bytes of what is said to a tracker and by it, inventories not counted.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    request: u64,
+    answer: u64,
+    /// Each peer in the answer.
+    peer: u64,
+}
+
+/// In an encoding, with names of usual length. BEP 15's are exact.
+const fn sizes(encoding: Encoding) -> Sizes {
+    match encoding {
+        Encoding::Bep3 => Sizes { request: 98, answer: 20, peer: 6 },
+        // The length prefix, the keys and values; an object for each peer.
+        Encoding::Json | Encoding::S1 | Encoding::S2 | Encoding::S5 => {
+            Sizes { request: 120, answer: 40, peer: 45 }
+        }
+        // A word, an address, a port and the info-hash; `PEERLIST` with an address and brackets for each peer.
+        Encoding::S3 => Sizes { request: 72, answer: 8, peer: 20 },
+        // A word, an address and a name; `OK` with an address for each peer.
+        Encoding::S4 => Sizes { request: 48, answer: 24, peer: 18 },
+    }
+}
+
+/// Bytes of an inventory: as bits, as numbers with commas between, or as ranges of them.
+fn inventory(encoding: Encoding, pieces: &Bitfield) -> u64 {
+    let digits = |piece: PieceIndex| u64::from(piece.get().checked_ilog10().unwrap_or(0)) + 1;
+    match encoding {
+        Encoding::Bep3 => u64::from(pieces.len().div_ceil(8)),
+        Encoding::Json | Encoding::S1 | Encoding::S2 | Encoding::S5 => {
+            pieces.iter().map(|piece| digits(piece) + 1).sum()
+        }
+        Encoding::S3 => {
+            let held: Vec<PieceIndex> = pieces.iter().collect();
+            let ranges = held.chunk_by(|a, b| a.get() + 1 == b.get());
+            let ends = ranges.flat_map(|range| range.iter().take(1).chain(range[1..].last()));
+            ends.map(|&piece| digits(piece) + 1).sum()
+        }
+        // Only that everything is here is told, and by a name.
+        Encoding::S4 => 0,
+    }
+}
 
 /// The tracker and where it stands.
 #[derive(Debug)]
@@ -51,14 +84,6 @@ impl TrackerHost {
     }
 }
 
-/// Bytes of an inventory in a message of the tracker's: as bits, or as numbers with commas between.
-fn listed(encoding: Encoding, pieces: &Bitfield) -> u64 {
-    match encoding {
-        Encoding::Bep3 => u64::from(pieces.len().div_ceil(8)),
-        _ => pieces.iter().map(|piece| u64::from(piece.get().checked_ilog10().unwrap_or(0)) + 2).sum(),
-    }
-}
-
 /// A participant's name for itself: its number, in the manner of Azureus.
 pub(super) fn peer_id(peer: u32) -> PeerId {
     let mut id = *b"-MB0001-000000000000";
@@ -72,12 +97,8 @@ impl World<'_> {
         let Some(tracker) = &self.tracker else { return };
         let participant = &self.participants[peer as usize];
         let encoding = participant.plan.config.encoding;
-        let told = request.have.as_deref().map_or(0, |pieces| listed(encoding, pieces));
-        let bytes = told
-            + match encoding {
-                Encoding::Bep3 => REQUEST,
-                _ => JSON_REQUEST,
-            };
+        let told = request.have.as_deref().map_or(0, |pieces| inventory(encoding, pieces));
+        let bytes = sizes(encoding).request + told;
         let flow = if let Some(flow) = participant.to_tracker {
             flow
         } else {
@@ -108,18 +129,16 @@ impl World<'_> {
         if let Some(seed) = seed {
             self.count_received(seed, ANNOUNCE, bytes);
         }
+        self.seed_is_here();
         let Some(response) = self.register(peer, request) else { return };
         if request.event == AnnounceEvent::Stopped {
             return;
         }
         let peers = response.peers.len() as u64;
         let encoding = self.participants[peer as usize].plan.config.encoding;
-        let told: u64 = response.inventories.iter().map(|(_, pieces)| listed(encoding, pieces)).sum();
-        let bytes = told
-            + match encoding {
-                Encoding::Bep3 => ANSWER + ANSWER_PEER * peers,
-                _ => JSON_ANSWER + JSON_PEER * peers,
-            };
+        let told: u64 = response.inventories.iter().map(|(_, pieces)| inventory(encoding, pieces)).sum();
+        let Sizes { answer, peer: each, .. } = sizes(encoding);
+        let bytes = answer + each * peers + told;
         match seed {
             Some(seed) => self.count_sent(seed, ANNOUNCE_RESPONSE, bytes),
             None => self.timeline.messages += 1,
@@ -150,11 +169,7 @@ impl World<'_> {
     }
 
     pub(super) fn on_tracker_sweep(&mut self) {
-        // The seeding tracker never falls silent to itself.
-        if let Some(seed) = self.tracker_seed() {
-            let still_here = AnnounceRequest::plain(AnnounceEvent::None, Totals::default(), 0);
-            self.register(seed, &still_here);
-        }
+        self.seed_is_here();
         if let Some(host) = &mut self.tracker {
             host.sweep_at = Instant::MAX;
             host.tracker.handle_timeout(self.now);
@@ -162,10 +177,37 @@ impl World<'_> {
         self.set_tracker_timer();
     }
 
+    /// The seeding tracker never falls silent to itself.
+    fn seed_is_here(&mut self) {
+        if let Some(seed) = self.tracker_seed() {
+            self.register(seed, &AnnounceRequest::plain(AnnounceEvent::None, Totals::default(), 0));
+        }
+    }
+
     /// The participant that is the seeding tracker.
     pub(super) fn tracker_seed(&self) -> Option<u32> {
         let last = self.participants.len().checked_sub(1)?;
         let seeds = self.participants[last].plan.group.is_none();
         seeds.then(|| u32::try_from(last).expect("peers are numbered by u32"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use minibit_core::Geometry;
+
+    use super::*;
+
+    #[test]
+    fn inventories_have_the_size_that_they_have_on_the_wire() {
+        let geometry = Geometry::new(20, 1, 1).expect("twenty pieces of a byte");
+        let mut pieces = Bitfield::none(20);
+        for piece in [0, 1, 2, 3, 7, 12, 13].map(|index| geometry.piece(index).expect("there is one")) {
+            pieces.insert(piece);
+        }
+        let size = |encoding| inventory(encoding, &pieces);
+        assert_eq!(size(Encoding::Bep3), 3);
+        assert_eq!(size(Encoding::S1), "0,1,2,3,7,12,13]".len() as u64);
+        assert_eq!(size(Encoding::S3), "0-3,7,12-13]".len() as u64);
     }
 }

@@ -180,6 +180,17 @@ impl<E: Medium> Swarm<E> {
         self.members[member].torrent = None;
     }
 
+    /// The member is no more, without a word to the tracker; its connections break.
+    pub(crate) fn crash(&mut self, member: usize) {
+        self.members[member].torrent = None;
+        let ends: Vec<(usize, usize)> = self.members[member].ends.values().copied().collect();
+        self.members[member].ends.clear();
+        for (link, end) in ends {
+            self.links[link].ends[end].conn = None;
+            self.plan_gone(link, 1 - end);
+        }
+    }
+
     /// The number of connections of a member; which ones: [`Torrent::connections`].
     pub(crate) fn conns(&self, member: usize) -> Vec<ConnId> {
         self.members[member].ends.keys().copied().collect()

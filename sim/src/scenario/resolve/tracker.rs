@@ -40,8 +40,9 @@ pub(super) fn tracker(file: &File, places: &Places) -> Result<Option<Tracker>, P
     ensure(interval >= Duration::from_millis(100), || {
         Problem::new(&path.key("interval"), "peers would do nothing but announce").hint("at least \"100 ms\"")
     })?;
-    let timeout = tracker.timeout.map_or(interval.saturating_mul(2), Time::duration);
-    ensure(timeout > interval, || {
+    let usual = peer_timeout(file).unwrap_or(interval.saturating_mul(2));
+    let timeout = tracker.timeout.map_or(usual, Time::duration);
+    ensure(timeout > interval || tracker.timeout.is_none(), || {
         Problem::new(&path.key("timeout"), "peers would be forgotten before they announce again")
             .hint("`timeout` is longer than `interval`")
     })?;
@@ -69,6 +70,13 @@ pub(super) fn tracker(file: &File, places: &Places) -> Result<Option<Tracker>, P
     };
     let place = place(tracker.place.as_ref(), places, &path)?;
     Ok(Some(Tracker { link, place, interval, timeout, max_peers, seed }))
+}
+
+/// How long the trackers of the groups' systems remember who is silent; `None` when one of them has nothing to say about that.
+fn peer_timeout(file: &File) -> Option<Duration> {
+    let default = file.defaults.as_ref().and_then(|defaults| defaults.profile).unwrap_or_default();
+    let timeouts = file.groups.iter().map(|group| group.profile.unwrap_or(default).peer_timeout());
+    timeouts.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// The choices of a tracker that seeds. Where a profile's tracker does not, they are a peer's.
