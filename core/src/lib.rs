@@ -10,7 +10,7 @@
 //! - [`picker`], [`choker`]: which piece to fetch next, and whom to serve.
 //! - [`announce`], [`tracker`]: the two sides of a conversation with a tracker.
 //! - [`catalogue`]: files by name. [`lsd`]: peers on the same network, without a tracker.
-//! - [`message`], [`wire`]: what peers say, and its two encodings. [`extension`]: what they say through BEP 10.
+//! - [`message`], [`wire`]: what peers say, and its encodings, the bytes of which are in `core/PROTOCOLS.md`. [`extension`]: what they say through BEP 10.
 //! - [`bencode`], [`metainfo`]: torrent files. [`magnet`], [`metadata`]: where there is none.
 //! - [`trace`]: what a node's `Torrent` was told and what it said, to be replayed.
 //! - [`geometry`], [`id`], [`bitfield`], [`payload`], [`time`], [`rng`]: lengths, names, sets, bytes, moments, luck.

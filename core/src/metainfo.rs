@@ -35,7 +35,7 @@ pub const MAX_TRACKERS: usize = 1000;
 pub const MAX_PIECE_LEN: u32 = 512 * 1024 * 1024;
 
 /// Bytes of a piece's SHA-1.
-const HASH_LEN: usize = 20;
+pub(crate) const HASH_LEN: usize = 20;
 
 // The file's limit is the one that binds: no list of hashes that fits is longer than the geometry allows.
 const _: () = assert!(MAX_LEN / HASH_LEN < MAX_PIECES as usize);

@@ -27,6 +27,7 @@ mod pool;
 mod query;
 mod sample;
 mod swarm;
+pub mod systems;
 pub mod udp;
 
 use std::collections::BTreeMap;

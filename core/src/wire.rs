@@ -1,7 +1,13 @@
-//! Messages as bytes: two encodings of the same [`Message`], and a decoder that takes a stream as it comes.
+//! Messages as bytes: seven encodings of the same [`Message`], and a decoder that takes a stream as it comes.
 //!
-//! [`bep3`] is the binary encoding that every client speaks, [`json`] the one that can be read with any packet tool. The
-//! simulator asks [`encoded_len`] alone; the node encodes, and decodes with one [`Decoder`] per connection.
+//! [`bep3`] is the binary encoding that every client speaks, [`json`] the one that can be read with any packet tool; the other
+//! five are those of the systems S1 to S5, with their own words. S1, S2 and S5 are JSON, too, S3 and S4 are [text] and bare bytes.
+//! All but BEP 3's are described to the byte in `core/PROTOCOLS.md`, and its examples are run by a test.
+//!
+//! The simulator asks [`encoded_len`] alone; the node encodes, and decodes with one [`Decoder`] per connection. Some messages of the
+//! systems have [names](Names) in them that a [`Message`] has not, so who has them encodes a [`Speech`] and not only an
+//! [`Encoding`]. What an encoding has no word for is not written; [`Config::unspoken`](crate::Config::unspoken) finds out
+//! beforehand.
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};

@@ -20,29 +20,9 @@
 //! | `metainfo` | the `.torrent` file of a name or info-hash | `metainfo`, or the error `ambiguous` |
 //!
 //! # The bytes
-//! Optional are `metainfo` in `register`, and `info_hash` in `heartbeat` and `unregister`; `left` is in bytes, and 0 is a seeder. The longest
-//! frame is one of [`MAX_FRAME`] bytes; a server takes more than [`MAX_SMALL_FRAME`] for `register` only.
-//!
-//! ```json
-//! {"command":"register","info_hash":"<40 hex digits>","peer_id":"<40 hex digits>","port":6881,"name":"movie.mp4","size":1048576,"files":1,"left":0,"metainfo":"<base64>"}
-//! {"command":"update","info_hash":"<40 hex digits>","peer_id":"<40 hex digits>","port":6881,"left":16384}
-//! {"command":"get-peers","info_hash":"<40 hex digits>","port":6881,"numwant":50}
-//! {"command":"heartbeat","info_hash":"<40 hex digits>","port":6881}
-//! {"command":"unregister","info_hash":"<40 hex digits>","port":6881}
-//! {"command":"list"}
-//! {"command":"search","text":"movie"}
-//! {"command":"metainfo","text":"movie.mp4"}
-//!
-//! {"ok":"peers","interval":1800,"seeders":1,"leechers":2,"peers":[{"ip":"192.0.2.7","port":6881},{"ip":"2001:db8::7","port":6881}]}
-//! {"ok":"alive","swarms":3,"interval":60}
-//! {"ok":"done"}
-//! {"ok":"files","files":[{"info_hash":"<40 hex digits>","name":"movie.mp4","size":1048576,"files":1,"seeders":1,"leechers":2,"age":61}],"more":false}
-//! {"ok":"metainfo","info_hash":"<40 hex digits>","metainfo":"<base64>"}
-//! {"error":"ambiguous","message":"2 files have this name","files":[…]}
-//! {"error":"not-found","message":"no file of this name"}
-//! {"error":"refused","message":"the tracker already serves 100000 swarms, the most that it may"}
-//! {"error":"bad-request","message":"\"port\" is missing"}
-//! ```
+//! Every command and answer is shown in `core/PROTOCOLS.md`. Optional are `metainfo` in `register`, and `info_hash` in
+//! `heartbeat` and `unregister`; `left` is in bytes, and 0 is a seeder. The longest frame is one of [`MAX_FRAME`] bytes; a server
+//! takes more than [`MAX_SMALL_FRAME`] for `register` only.
 //!
 //! `interval` is in seconds: the time between two announces, or two heartbeats. `age` is the time since the file was first
 //! published, in seconds. With `more`, there are files that found no room in the answer. Whole frames:
@@ -149,6 +129,9 @@ pub enum CommandError {
         /// The key.
         key: &'static str,
     },
+    /// A name of nobody: empty, or longer than [`MAX_ID`](crate::wire::MAX_ID).
+    #[error("that is no name of a peer")]
+    Id,
     /// Nobody listens at port 0.
     #[error("the port is 0")]
     Port,
@@ -217,7 +200,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 /// The metainfo behind base64, whose length is judged before it is decoded.
-fn metainfo(text: &str) -> Result<Bytes, CommandError> {
+pub(super) fn metainfo(text: &str) -> Result<Bytes, CommandError> {
     let error = CommandError::Base64 { key: "metainfo" };
     if text.len() > metainfo::MAX_LEN.div_ceil(3).saturating_mul(4) {
         return Err(error);

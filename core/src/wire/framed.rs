@@ -180,7 +180,7 @@ impl Reader {
             MessageKind::NotInterested => Message::NotInterested,
             MessageKind::Have => Message::Have { index: self.index(&object, kind)? },
             MessageKind::Bitfield => {
-                let listed = object.blocks.take().ok_or(self.missing(kind, self.words.blocks))?;
+                let listed = object.blocks.take().ok_or(missing(kind, self.words.blocks))?;
                 Message::Bitfield(Box::new(bitfield(&listed, limits)?))
             }
             MessageKind::Request => Message::Request(self.whole(self.index(&object, kind)?, limits)),
@@ -188,7 +188,7 @@ impl Reader {
             MessageKind::Piece => {
                 let index = self.index(&object, kind)?;
                 let key = self.words.data;
-                let text = object.data.take().ok_or(self.missing(kind, key))?;
+                let text = object.data.take().ok_or(missing(kind, key))?;
                 let data = read::base64(&text, kind, key, limits.block_len)?.into();
                 Message::Piece { index, begin: 0, data }
             }
@@ -200,7 +200,7 @@ impl Reader {
     /// Who does not say that it will speak of its interest is interested: S1 has no such messages of its own.
     fn handshake(&mut self, object: &Object<'_>) -> Result<Message<Bytes>, JsonError> {
         let kind = MessageKind::Handshake;
-        let id = object.id.as_deref().ok_or(self.missing(kind, self.words.id))?;
+        let id = object.id.as_deref().ok_or(missing(kind, self.words.id))?;
         let peer_id = peer_id(id).ok_or(JsonError::Id { kind, key: self.words.id })?;
         let info_hash = match (&object.info_hash, &object.file) {
             (Some(digits), _) => {
@@ -216,11 +216,7 @@ impl Reader {
     }
 
     fn index(&self, object: &Object<'_>, kind: MessageKind) -> Result<u32, JsonError> {
-        object.index.ok_or(self.missing(kind, self.words.index))
-    }
-
-    const fn missing(&self, kind: MessageKind, key: &'static str) -> JsonError {
-        JsonError::Missing { kind, key }
+        object.index.ok_or(missing(kind, self.words.index))
     }
 
     /// A whole piece. One that does not exist is as long as all others; the receiver of the message refuses it.
@@ -228,6 +224,10 @@ impl Reader {
         let piece = self.geometry.and_then(|geometry| Some(geometry.piece_len(geometry.piece(index)?)));
         BlockSpan { index, begin: 0, length: piece.unwrap_or(limits.block_len) }
     }
+}
+
+const fn missing(kind: MessageKind, key: &'static str) -> JsonError {
+    JsonError::Missing { kind, key }
 }
 
 /// The pieces in a list, each of which exists.

@@ -1,15 +1,5 @@
-//! Messages as JSON: four bytes of big-endian length, then one object whose `type` is the [name of the kind]. The encoding
-//! of the systems S1, S2 and S5.
-//!
-//! ```json
-//! {"type":"handshake","info_hash":"<40 hex digits>","peer_id":"<40 hex digits>","fast":true,"extended":false}
-//! {"type":"have","index":3}
-//! {"type":"bitfield","bits":"<base64 of BEP 3's bytes>"}
-//! {"type":"request","index":3,"begin":0,"length":16384}
-//! {"type":"piece","index":3,"begin":0,"data":"<base64>"}
-//! {"type":"port","port":6881}
-//! {"type":"extended","id":0,"payload":"<base64>"}
-//! ```
+//! Messages as JSON: four bytes of big-endian length, then one object whose `type` is the [name of the kind]. Each is shown in
+//! `core/PROTOCOLS.md`.
 //!
 //! Read strictly: a key that the type does not have, a key twice, a missing key, `null`, and base64 that is not canonical are
 //! errors. Objects do not nest, so depth is no matter. White space between tokens is allowed, a little of it.

@@ -130,19 +130,17 @@ impl Reader {
             let data = source.split_to(length as usize).freeze();
             return Ok(Some(Message::Piece { index, begin, data }));
         }
-        let wanted = match self.rest.take() {
-            Some(rest) => rest,
-            None => {
-                let Some(line) = take_line(source)? else { return Ok(None) };
-                let line = core::str::from_utf8(&line).map_err(|_| TextError::Malformed)?;
-                let geometry = self.names.geometry.ok_or(TextError::NoGeometry)?;
-                match self.encoding {
-                    Encoding::S3 => s3::wanted(line, &self.names, &geometry)?,
-                    _ => s4::wanted(line, &self.names, &geometry)?,
-                }
+        let geometry = self.names.geometry.ok_or(TextError::NoGeometry)?;
+        let wanted = if let Some(rest) = self.rest.take() {
+            rest
+        } else {
+            let Some(line) = take_line(source)? else { return Ok(None) };
+            let line = core::str::from_utf8(&line).map_err(|_| TextError::Malformed)?;
+            match self.encoding {
+                Encoding::S3 => s3::wanted(line, &self.names, &geometry)?,
+                _ => s4::wanted(line, &self.names, &geometry)?,
             }
         };
-        let geometry = self.names.geometry.ok_or(TextError::NoGeometry)?;
         Ok(Some(Message::Request(self.first_block(wanted, &geometry, limits))))
     }
 

@@ -10,7 +10,7 @@ const ID: PeerId = PeerId([0xCD; 20]);
 const HEX: &str = "abababababababababababababababababababab";
 const ID_HEX: &str = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
 
-/// Every example of the documentation, with the value that it stands for.
+/// Every command as it is written, with the value that it stands for.
 fn commands() -> Vec<(String, Command)> {
     let registration = Registration {
         info_hash: HASH,
@@ -112,7 +112,6 @@ fn framed(text: &str) -> Vec<u8> {
     [&u32::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat()
 }
 
-/// The documentation's lines are these, up to what it writes in pointed brackets.
 #[test]
 fn the_examples_are_written_and_read_to_the_byte() {
     for (text, command) in commands() {

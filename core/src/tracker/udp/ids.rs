@@ -28,8 +28,13 @@ impl ConnectionIds {
 
     /// The id was issued to this address, not long ago.
     pub fn check(&self, addr: SocketAddr, now: Instant, id: u64) -> bool {
+        self.issued(addr, now).any(|issued| id == issued)
+    }
+
+    /// The ids of an address that are good now.
+    pub(in crate::tracker) fn issued(&self, addr: SocketAddr, now: Instant) -> impl Iterator<Item = u64> {
         let epoch = epoch(now);
-        id == self.of(addr, epoch) || epoch.checked_sub(1).is_some_and(|before| id == self.of(addr, before))
+        [Some(epoch), epoch.checked_sub(1)].into_iter().flatten().map(move |epoch| self.of(addr, epoch))
     }
 
     fn of(&self, addr: SocketAddr, epoch: u64) -> u64 {
