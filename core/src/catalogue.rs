@@ -209,6 +209,28 @@ impl<A: Address> Catalogue<A> {
         Ok(())
     }
 
+    /// A publisher has an entry that is there already, and says whether it is a seeder now. False when the entry is not there.
+    ///
+    /// # Errors
+    /// When there is no room. Nothing has changed then.
+    pub fn join(
+        &mut self,
+        now: Instant,
+        info_hash: InfoHash,
+        publisher: A,
+        seeder: bool,
+    ) -> Result<bool, CatalogueError> {
+        let timeout = self.config.timeout;
+        if !self.entries.get(&info_hash).is_some_and(|entry| entry.is_alive(now, timeout)) {
+            return Ok(false);
+        }
+        self.room(info_hash, publisher)?;
+        let Some(entry) = self.entries.get_mut(&info_hash) else { return Ok(false) };
+        entry.publishers.insert(publisher, Publisher { seen: now, seeder });
+        self.publishers.entry(publisher).or_default().insert(info_hash);
+        Ok(true)
+    }
+
     /// A publisher is still there. Gives the number of its entries: with 0 it is not known, and has to publish again.
     pub fn heartbeat(&mut self, now: Instant, publisher: A) -> u32 {
         let entries = self.published_by(publisher);

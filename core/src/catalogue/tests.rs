@@ -99,6 +99,21 @@ fn an_entry_lives_for_as_long_as_somebody_publishes_it() {
 }
 
 #[test]
+fn who_joins_an_entry_keeps_it() {
+    let mut catalogue = Catalogue::new(CONFIG);
+    assert_eq!(catalogue.join(secs(0), hash(1), ANNE, true), Ok(false));
+    catalogue.publish(secs(0), claimed(1, "a"), ANNE, true).unwrap();
+    assert_eq!(catalogue.join(secs(100), hash(1), BOB, false), Ok(true));
+    assert_eq!(
+        catalogue.join(secs(100), hash(1), CLEO, false),
+        Err(CatalogueError::TooManyPublishers { limit: 2 })
+    );
+    catalogue.unregister(hash(1), ANNE);
+    assert_eq!(names(&catalogue, secs(299)), [("a".to_owned(), 1)]);
+    assert_eq!(catalogue.join(secs(300), hash(1), ANNE, true), Ok(false), "too late");
+}
+
+#[test]
 fn sweeps_give_everything_back_and_then_end() {
     let mut catalogue = Catalogue::new(CONFIG);
     assert_eq!(catalogue.poll_timeout(), None);

@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod client;
+mod files;
 pub mod frames;
 mod members;
 mod opening;
@@ -29,13 +30,14 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use self::files::Files;
 use self::frames::{Described, Neighbour, Question, Reply};
 use self::members::{Member, Members};
 use super::directory::{Directory, Ends};
 use super::{Announcer, Tracker};
 use crate::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use crate::bitfield::Bitfield;
-use crate::catalogue::{Description, Fit, Pick, Query};
+use crate::catalogue::Description;
 use crate::config::{Encoding, Lists};
 use crate::id::{InfoHash, PeerId, PieceIndex};
 use crate::metainfo::Metainfo;
@@ -69,6 +71,7 @@ pub struct Turn {
 pub struct Systems {
     /// The file of who names none: the first one that the tracker gives itself.
     pub own: Option<InfoHash>,
+    files: Files,
     members: Members,
     datagrams: s3::Server,
     shelves: s4::Shelves,
@@ -79,6 +82,7 @@ impl Systems {
     pub const fn new(secret: [u8; 16]) -> Self {
         Self {
             own: None,
+            files: Files::new(),
             members: Members::new(),
             datagrams: s3::Server::new(secret),
             shelves: s4::Shelves::new(),
@@ -115,7 +119,7 @@ impl Systems {
                 };
                 found.and_then(|(info_hash, asker)| {
                     let file = match system {
-                        Encoding::S1 => Some(Box::new(described(now, directory, info_hash)?.0)),
+                        Encoding::S1 => Some(Box::new(self.files.described(now, directory, info_hash)?)),
                         _ => None,
                     };
                     let most = if system == Encoding::S2 { FEW } else { ALL };
@@ -150,8 +154,8 @@ impl Systems {
         datagram: &[u8],
         reply: &mut Vec<u8>,
     ) {
-        let own_file = self.own;
-        self.datagrams.answer(now, directory, (from, own), own_file, datagram, reply);
+        let Self { files, own: own_file, .. } = self;
+        self.datagrams.answer(now, directory, (from, own), (files, *own_file), datagram, reply);
     }
 
     /// A connection is closed: who has registered over it is gone.
@@ -194,24 +198,32 @@ impl Systems {
         if !directory.open {
             return Err("this is no tracker: nobody registers here".into());
         }
-        let known = |info_hash| described(now, directory, info_hash);
-        let (described, bytes) = match metainfo {
+        let brought = match metainfo {
             Some(bytes) => {
                 let metainfo = Metainfo::parse(&bytes).map_err(|error| error.to_string())?;
-                (Described::of(&metainfo), bytes)
+                Some((Described::of(&metainfo), Description::of(&metainfo, bytes)))
             }
-            None => known(self.file(now, directory, file)?)?,
+            None => None,
+        };
+        let described = if let Some((described, _)) = &brought {
+            described.clone()
+        } else {
+            let info_hash = self.file(now, directory, file)?;
+            self.files.described(now, directory, info_hash)?
         };
         let info_hash = described.info_hash;
         let have = pieces(described.total_blocks, &blocks)?;
         let name = described.name.clone();
         let member = Member { system, info_hash, addr, id: id.clone(), file: name, have };
-        let description = Description::proven(bytes).map_err(|error| error.to_string())?;
         let seeder = member.have.is_full();
         if !self.members.has_room(ticket) {
             return Err("too many are registered".into());
         }
-        directory.catalogue.publish(now, description, addr, seeder).map_err(|error| error.to_string())?;
+        let published = match brought {
+            Some((_, description)) => directory.catalogue.publish(now, description, addr, seeder),
+            None => directory.catalogue.join(now, info_hash, addr, seeder).map(drop),
+        };
+        published.map_err(|error| error.to_string())?;
         announce(now, directory.tracker, &member, described.size)?;
         for other in self.members.in_swarm(system, info_hash, ticket) {
             let news = Reply::Joined(Neighbour { id: id.clone(), addr, blocks: Vec::new() });
@@ -249,8 +261,8 @@ impl Systems {
     /// The swarm that a request means.
     fn file(&self, now: Instant, directory: &Directory<'_>, name: Option<&str>) -> Result<InfoHash, String> {
         match name {
-            Some(name) => by_name(now, directory, name),
-            None => self.own.map_or_else(|| only(now, directory), Ok),
+            Some(name) => files::by_name(now, directory, name),
+            None => self.own.map_or_else(|| files::only(now, directory), Ok),
         }
     }
 
@@ -332,40 +344,6 @@ fn leave(now: Instant, directory: &mut Directory<'_>, info_hash: InfoHash, addr:
     let who = Announcer { addr, id: PeerId([0; 20]) };
     // Only a swarm that is not known yet can be refused, and leaving makes none.
     let _left = directory.tracker.announce(now, info_hash, who, &request);
-}
-
-/// The file of exactly this name.
-fn by_name(now: Instant, directory: &Directory<'_>, name: &str) -> Result<InfoHash, String> {
-    let query = Query::new(name).map_err(|error| error.to_string())?;
-    let found = directory.catalogue.search(now, &query);
-    let named = found.into_iter().filter(|(fit, _)| matches!(fit, Fit::Name | Fit::InfoHash));
-    match Pick::best_of(named) {
-        Pick::One(listed) => Ok(listed.info_hash),
-        Pick::Several(several) => Err(format!("{} files have this name", several.len())),
-        Pick::Nothing => Err("no file of this name".into()),
-    }
-}
-
-/// The file that there is, when there is one.
-fn only(now: Instant, directory: &Directory<'_>) -> Result<InfoHash, String> {
-    let mut files = directory.catalogue.list(now);
-    match (files.next(), files.next()) {
-        (Some(only), None) => Ok(only.info_hash),
-        (None, _) => Err("there is no file".into()),
-        _ => Err("there are several files: name one".into()),
-    }
-}
-
-/// What the catalogue's metainfo says of a file, and the metainfo.
-fn described(
-    now: Instant,
-    directory: &Directory<'_>,
-    info_hash: InfoHash,
-) -> Result<(Described, Bytes), String> {
-    let listed = directory.catalogue.get(now, info_hash).ok_or("no such file")?;
-    let bytes = listed.metainfo.ok_or("the metainfo of this file is not here")?;
-    let metainfo = Metainfo::parse(bytes).map_err(|error| error.to_string())?;
-    Ok((Described::of(&metainfo), bytes.clone()))
 }
 
 /// When something is due that is due so often.

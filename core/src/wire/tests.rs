@@ -1,4 +1,4 @@
-//! What holds for both encodings: round trips, lengths, cuts, bounds.
+//! What holds for BEP 3's encoding and the native JSON: round trips, lengths, cuts, bounds.
 
 use proptest::prelude::*;
 
@@ -9,6 +9,7 @@ use crate::message::{Extended, Handshake, MessageKind};
 use crate::payload::Virtual;
 
 mod hostile;
+mod systems;
 
 const ENCODINGS: [Encoding; 2] = [Encoding::Bep3, Encoding::Json];
 const LIMITS: Limits = Limits { pieces: Some(77), block_len: 300, extended_len: 200 };

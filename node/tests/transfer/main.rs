@@ -8,5 +8,6 @@ mod lan;
 mod options;
 mod pour;
 mod support;
+mod systems;
 mod trackers;
 mod whole;

@@ -14,7 +14,8 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::after;
+use super::files::{self, Files};
+use super::{Described, after};
 use crate::announce::{AnnounceEvent, AnnounceRequest, Totals};
 use crate::bitfield::Bitfield;
 use crate::config::Lists;
@@ -213,7 +214,7 @@ impl Server {
         now: Instant,
         directory: &mut Directory<'_>,
         (from, own): (SocketAddr, Option<IpAddr>),
-        own_file: Option<InfoHash>,
+        (files, own_file): (&mut Files, Option<InfoHash>),
         datagram: &[u8],
         reply: &mut Vec<u8>,
     ) {
@@ -221,9 +222,8 @@ impl Server {
         let Some(asked) = Datagram::parse(datagram) else { return };
         let (Datagram::Join { port, info_hash, .. } | Datagram::Update { port, info_hash, .. }) = asked;
         let addr = SocketAddr::new(from.ip().to_canonical(), port);
-        let swarm = info_hash.or(own_file).map_or_else(|| super::only(now, directory), Ok);
-        let known =
-            swarm.and_then(|info_hash| Ok((info_hash, super::described(now, directory, info_hash)?.0)));
+        let swarm = info_hash.or(own_file).map_or_else(|| files::only(now, directory), Ok);
+        let known = swarm.and_then(|info_hash| Ok((info_hash, files.described(now, directory, info_hash)?)));
         let (info_hash, file) = match known {
             Ok(known) => known,
             Err(words) => return refuse(&words, &asked, datagram, reply),
@@ -258,7 +258,7 @@ impl Server {
         directory: &mut Directory<'_>,
         (info_hash, addr): (InfoHash, SocketAddr),
         told: Option<Bitfield>,
-        file: &super::Described,
+        file: &Described,
     ) -> Result<(), String> {
         if !directory.open {
             return Err("this is no tracker".into());
@@ -277,6 +277,8 @@ impl Server {
         let id = peer_id(&addr.to_string()).unwrap_or(crate::id::PeerId([0; 20]));
         let who = Announcer { addr, id };
         directory.tracker.announce(now, info_hash, who, &request).map_err(|error| error.to_string())?;
+        // Who is here keeps the file in the catalogue, too. Where there is no room for that, others do.
+        let _kept = directory.catalogue.join(now, info_hash, addr, left == 0);
         self.heard.insert((info_hash, addr), now);
         self.due.get_or_insert(after(now, PEER_TIMEOUT));
         Ok(())

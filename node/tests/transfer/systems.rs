@@ -1,0 +1,188 @@
+//! The five systems for real: our nodes among themselves, and with clients that were written from `core/PROTOCOLS.md` alone.
+//!
+//! In each test a tracker of ours and a seeder, which for S2 and S5 are the same, give a file to a node of ours and to a client in
+//! Python. Then they go, and a node that comes later has the file from the client. Rhythms of seconds are set to parts of them: it is
+//! the messages that are tried here, the rhythms are tried where time is virtual.
+
+mod client;
+mod hostile;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use self::client::{Client, has_python};
+use crate::support::{Place, Program, content};
+
+/// A system, and the options that make it quick.
+struct System {
+    name: &'static str,
+    /// Options of our nodes.
+    options: &'static [&'static str],
+    /// How its client names the file.
+    file: &'static [&'static str],
+    /// The tracker is the seed.
+    tracker_seeds: bool,
+}
+
+const S1: System = System {
+    name: "s1",
+    options: &["--requests", "paced:10ms", "--choke-interval", "100ms"],
+    file: &["--file", "movie.mp4"],
+    tracker_seeds: false,
+};
+const S2: System = System {
+    name: "s2",
+    options: &["--choke-interval", "100ms"],
+    file: &["--file", "movie.mp4"],
+    tracker_seeds: true,
+};
+const S3: System =
+    System { name: "s3", options: &[], file: &["--torrent", "movie.mp4.torrent"], tracker_seeds: false };
+const S4: System = System { name: "s4", options: &[], file: &["--file", "movie.mp4"], tracker_seeds: false };
+const S5: System =
+    System { name: "s5", options: &["--requests", "paced:10ms"], file: &[], tracker_seeds: true };
+
+/// A tracker, with the file when it is the seed, and a seeder otherwise.
+struct World {
+    system: &'static System,
+    here: Place,
+    torrent: PathBuf,
+    tracker: Program,
+    at: SocketAddr,
+    seeder: Option<Program>,
+}
+
+impl World {
+    fn start(system: &'static System) -> Self {
+        let here = Place::new();
+        here.write("movie.mp4", content(300_001));
+        let made = here.command(&["create", "movie.mp4", "-l", "32 KiB", "--sha1"]).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let torrent = here.join("movie.mp4.torrent");
+        let seeds: &[&str] = if system.tracker_seeds { &["--seed", "movie.mp4.torrent"] } else { &[] };
+        let mut tracker = here.start(&[&tracker_options(system)[..], seeds, system.options].concat());
+        let line = tracker.says("listening on ");
+        let at = line.split_whitespace().nth(2).unwrap().trim_end_matches(',').parse().unwrap();
+        if system.tracker_seeds {
+            tracker.says("seeding movie.mp4");
+        }
+        let mut world = Self { system, here, torrent, tracker, at, seeder: None };
+        if !system.tracker_seeds {
+            let options = world.options();
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            world.seeder = Some(world.here.seed("movie.mp4.torrent", &options).0);
+        }
+        world
+    }
+
+    /// What our nodes are started with.
+    fn options(&self) -> Vec<String> {
+        let own = ["--profile", self.system.name, "--tracker", &self.at.to_string()].map(str::to_owned);
+        own.into_iter().chain(self.system.options.iter().map(|&option| option.to_owned())).collect()
+    }
+
+    /// A node that gets the file into a place of its own.
+    fn leecher(&self, there: &Place, more: &[&str]) -> Program {
+        let torrent = self.torrent.to_str().unwrap();
+        let first = [
+            "get",
+            torrent,
+            "--no-lan",
+            "--listen",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--timeout",
+            "20s",
+            "--json",
+            "-v",
+        ];
+        let options = self.options();
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        there.start(&[&first[..], &options, more].concat())
+    }
+
+    fn client(&self) -> Client {
+        Client::start(self.system.name, &self.here, self.at, self.system.file)
+    }
+}
+
+fn tracker_options(system: &System) -> Vec<&'static str> {
+    vec!["tracker", "--listen", "127.0.0.1:0", "--no-lan", "-v", "--profile", system.name]
+}
+
+/// The whole of it: see the module.
+fn a_swarm_of_both(system: &'static System) {
+    if !has_python() {
+        return;
+    }
+    let mut world = World::start(system);
+    let there = Place::new();
+    let leecher = world.leecher(&there, &[]);
+    let mut client = world.client();
+    let ended = leecher.wait();
+    let summary: serde_json::Value = serde_json::from_str(&ended.is_done().out).unwrap();
+    assert_eq!(summary["whole_files_equal"], 1, "{summary}");
+    assert_eq!(there.read("movie.mp4"), world.here.read("movie.mp4"));
+    client.says("complete ");
+    assert_eq!(client.file("movie.mp4"), world.here.read("movie.mp4"));
+
+    // Whoever had it first is gone now.
+    drop(world.seeder.take());
+    let addr = client.addr.to_string();
+    let mut more = Vec::new();
+    if system.tracker_seeds {
+        world.tracker.signal("INT");
+        more = vec!["--peer", &addr];
+    }
+    let late = Place::new();
+    let ended = world.leecher(&late, &more).wait();
+    assert!(ended.code == Some(0), "{}\nthe client: {}", ended.err, client.log());
+    assert_eq!(late.read("movie.mp4"), world.here.read("movie.mp4"));
+    assert!(client.stop() > 0, "it was the client that gave it, or some of it");
+}
+
+/// Our nodes alone, found through the tracker.
+fn a_swarm_of_ours(system: &'static System) {
+    let world = World::start(system);
+    let places = [Place::new(), Place::new()];
+    let leechers: Vec<Program> =
+        places.iter().map(|there| world.leecher(there, &["--seed-after", "1s"])).collect();
+    for (leecher, there) in leechers.into_iter().zip(&places) {
+        let ended = leecher.wait();
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(there.read("movie.mp4"), world.here.read("movie.mp4"));
+    }
+}
+
+#[test]
+fn s1_commands_and_choking() {
+    a_swarm_of_both(&S1);
+}
+
+#[test]
+fn s2_the_tracker_is_a_seed_and_contributors_are_served() {
+    a_swarm_of_both(&S2);
+}
+
+#[test]
+fn s3_datagrams_and_a_connection_for_each_piece() {
+    a_swarm_of_both(&S3);
+}
+
+#[test]
+fn s4_a_catalogue_and_chunks_from_many_sources() {
+    a_swarm_of_both(&S4);
+}
+
+#[test]
+fn s5_a_full_mesh_around_a_tracker_that_seeds() {
+    a_swarm_of_both(&S5);
+}
+
+#[test]
+fn each_system_among_our_own() {
+    for system in [&S1, &S2, &S3, &S4, &S5] {
+        a_swarm_of_ours(system);
+    }
+}
