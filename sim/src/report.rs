@@ -104,7 +104,10 @@ pub fn summary_json(input: &ReportInput<'_>) -> Result<Vec<u8>, ReportError> {
 }
 
 /// Names and contents of all files, the manifest last.
-fn files(input: &ReportInput<'_>) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+///
+/// # Errors
+/// When a picture cannot be drawn.
+pub(crate) fn files(input: &ReportInput<'_>) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let summary = Summary::new(input);
     let mut files = vec![
         ("runs.csv".to_owned(), runs(input)?),
