@@ -112,7 +112,10 @@ pub fn write(dir: &Path, input: &ReportInput<'_>) -> Result<Vec<PathBuf>, Report
 }
 
 /// Names and contents of all files, the manifest last.
-fn files(input: &ReportInput<'_>) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+///
+/// # Errors
+/// When a picture cannot be drawn.
+pub(crate) fn files(input: &ReportInput<'_>) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let summary = Summary::new(input);
     let mut files = vec![
         ("runs.csv".to_owned(), runs(input)?),

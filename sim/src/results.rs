@@ -193,6 +193,9 @@ pub struct RunResult {
     pub progress: Vec<Vec<u32>>,
     /// Copies of the pieces over time.
     pub copies: Copies,
+    /// Block data received, by the group of who sent it (rows) and of who received it (columns). The seeding tracker is a
+    /// group of its own, the last.
+    pub between_groups: Vec<Vec<u64>>,
 }
 
 impl PeerResult {

@@ -244,7 +244,7 @@ impl<'a> World<'a> {
             ends: Vec::new(),
             watch: Watch::new(scenario, &geometry, &participants, &seed),
             contacts: Contacts::default(),
-            timeline: Timeline::default(),
+            timeline: Timeline::new(scenario.groups.len()),
             crashed: vec![false; participants.len()],
             participants,
             tracker,
@@ -336,6 +336,7 @@ impl<'a> World<'a> {
             timeline: self.timeline.samples,
             progress: self.timeline.progress,
             copies: self.timeline.copies.taken(),
+            between_groups: self.timeline.between_groups,
         }
     }
 }

@@ -111,6 +111,11 @@ pub fn percent(share: f64) -> String {
     format!("{text} %")
 }
 
+/// A number with its sign and two digits: `+1.00`, `−0.51`.
+pub fn signed(value: f64) -> String {
+    format!("{}{:.2}", if value < 0.0 { "−" } else { "+" }, value.abs())
+}
+
 /// `1 peer`, `5 peers`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number as u64), if number == 1 { "" } else { "s" })

@@ -16,6 +16,7 @@ pub mod palette;
 mod raster;
 mod swarm;
 mod throughput;
+pub mod track;
 pub mod versus;
 
 use base64::Engine as _;

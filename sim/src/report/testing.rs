@@ -121,6 +121,7 @@ impl Case {
                 sample(11, 2, 131_072, 81_920, 12),
             ],
             progress: vec![vec![4, u32::MAX, u32::MAX], vec![4, 2, 4], vec![4, 4, 4]],
+            between_groups: Vec::new(),
             copies: Copies {
                 times: vec![Instant::ZERO, Instant::from_secs(10), Instant::from_secs(11)],
                 present: vec![1, 3, 3],
@@ -309,6 +310,7 @@ fn invent(scenario: &Scenario, run: u32, samples: u32) -> RunResult {
         timeline,
         progress,
         copies: shown,
+        between_groups: Vec::new(),
     }
 }
 

@@ -1,20 +1,18 @@
-//! Runs of a validation scenario, and figures of them.
+//! Figures of runs.
 
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::collections::BTreeMap;
 
+use super::lab::Line;
 use crate::report::plot::Curve;
-use crate::results::{Ending, RunResult};
-use crate::run::run_all;
-use crate::scenario;
-use crate::statistics::Distribution;
+use crate::results::{Ending, PeerResult, RunResult, Sample};
+use crate::statistics::{self, Distribution, float};
 
-/// All runs of a scenario that is part of the program, with these values replaced.
-pub(super) fn runs(text: &str, overrides: &[&str]) -> Vec<RunResult> {
-    let overrides: Vec<String> = overrides.iter().map(|&change| change.to_owned()).collect();
-    let scenario = scenario::parse("validation.json", text, &overrides, Path::new(""))
-        .expect("the scenarios of the program are checked by its tests");
-    run_all(&scenario, &AtomicBool::new(false), &|_, _| ())
+/// Bytes of a piece in most cases, and of what a peer uploads in a second: u.
+pub(super) const PIECE: f64 = 262_144.0;
+
+/// The arithmetic mean; not a number when there are no values.
+pub(super) fn mean(values: &[f64]) -> f64 {
+    statistics::mean(values).unwrap_or(f64::NAN)
 }
 
 /// Seconds from joining to completion of those whose names begin so; infinite for who did not complete.
@@ -23,16 +21,15 @@ pub(super) fn times(run: &RunResult, name: &str) -> Vec<f64> {
     chosen.map(|peer| peer.download_time().map_or(f64::INFINITY, |time| time.as_secs_f64())).collect()
 }
 
-/// The last completion of each run in seconds; infinite when somebody did not complete.
+/// The last completion of a run in seconds; infinite when somebody did not complete.
+pub(super) fn last(run: &RunResult) -> f64 {
+    let completed = run.peers.iter().filter_map(|peer| peer.completed);
+    let last = completed.map(|at| (at - minibit_core::Instant::ZERO).as_secs_f64()).fold(0.0, f64::max);
+    if run.ending == Ending::Finished { last } else { f64::INFINITY }
+}
+
+/// The last completion of each run.
 pub(super) fn lasts(runs: &[RunResult]) -> Vec<f64> {
-    let last = |run: &RunResult| {
-        let completed = run
-            .peers
-            .iter()
-            .filter_map(|peer| peer.completed)
-            .map(|at| (at - minibit_core::Instant::ZERO).as_secs_f64());
-        if run.ending == Ending::Finished { completed.fold(0.0, f64::max) } else { f64::INFINITY }
-    };
     runs.iter().map(last).collect()
 }
 
@@ -46,23 +43,45 @@ pub(super) fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
     of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "some hundreds of values")]
-pub(super) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+/// Block data that all received per second between two times.
+pub(super) fn payload_rate(run: &RunResult, from: f64, to: f64) -> f64 {
+    let at = |seconds: f64| -> Option<&Sample> {
+        let late = |sample: &&Sample| sample.time.as_secs_f64() >= seconds;
+        run.timeline.iter().find(late).or(run.timeline.last())
+    };
+    let (Some(from), Some(to)) = (at(from), at(to)) else { return 0.0 };
+    float(to.payload - from.payload) / (to.time - from.time).as_secs_f64()
 }
 
-/// Block data that all received per second between two shares of the run.
-#[expect(clippy::cast_precision_loss, reason = "files are small")]
-pub(super) fn steady_rate(run: &RunResult) -> f64 {
-    let at = |share: u64| {
-        let time = run.end.as_nanos() / 10 * share;
-        run.timeline
-            .iter()
-            .find(|sample| sample.time.as_nanos() >= time)
-            .expect("the last sample is at the end")
+/// The mean of something over the samples after a time.
+pub(super) fn level(run: &RunResult, after: f64, of: impl Fn(&Sample) -> u32) -> f64 {
+    let settled = run.timeline.iter().filter(|sample| sample.time.as_secs_f64() > after);
+    mean(&settled.map(|sample| f64::from(of(sample))).collect::<Vec<f64>>())
+}
+
+/// When a second copy of all pieces is there: the first seed has one, so each has left it then.
+pub(super) fn all_out(run: &RunResult) -> f64 {
+    let out = run.timeline.iter().find(|sample| sample.min_copies >= 2);
+    out.map_or(f64::INFINITY, |sample| sample.time.as_secs_f64())
+}
+
+/// The standard deviation of the number of copies per piece, when so large a share of all copies that `leechers` will
+/// have is there. Of a run whose copies are recorded piece by piece.
+pub(super) fn spread_of_copies(run: &RunResult, leechers: u32, share: f64) -> f64 {
+    let enough = |copies: &&Vec<u32>| {
+        // One copy of each is the seed's.
+        let held: f64 = copies.iter().map(|&copies| f64::from(copies) - 1.0).sum();
+        held >= share * f64::from(leechers) * statistics::float_len(copies.len())
     };
-    let (from, to) = (at(2), at(8));
-    (to.payload - from.payload) as f64 / (to.time - from.time).as_secs_f64()
+    let Some(copies) = run.copies.rarest.iter().find(enough) else { return f64::NAN };
+    let copies: Vec<f64> = copies.iter().map(|&copies| f64::from(copies)).collect();
+    let centre = mean(&copies);
+    libm::sqrt(mean(&copies.iter().map(|copies| (copies - centre) * (copies - centre)).collect::<Vec<f64>>()))
+}
+
+/// What is known of the mean over peers that take part from the beginning to the end of a run.
+pub(super) fn mean_of_peers(run: &RunResult, value: impl Fn(&PeerResult) -> f64) -> f64 {
+    mean(&run.peers.iter().filter(|peer| peer.group.is_some()).map(value).collect::<Vec<f64>>())
 }
 
 /// A curve of download times.
@@ -73,4 +92,36 @@ pub(super) fn curve(name: &str, runs: &[RunResult], group: &str) -> Curve {
         Distribution::new(finite, infinite.len())
     };
     Curve { name: name.to_owned(), runs: runs.iter().map(of).collect() }
+}
+
+/// Block data that was sent from one to another per second of a time, in u.
+pub(super) fn flow(trace: &[Line], [from, to]: [&str; 2], window: [f64; 2]) -> f64 {
+    let sent: u32 = trace
+        .iter()
+        .filter(|line| line.sends("piece") && line.peer == from && line.to.as_deref() == Some(to))
+        .filter(|line| (window[0]..window[1]).contains(&line.seconds()))
+        .filter_map(|line| line.length)
+        .sum();
+    f64::from(sent) / (window[1] - window[0]) / PIECE
+}
+
+/// The most bytes of blocks that each peer hands to the network in a window of a second.
+pub(super) fn busiest_second(trace: &[Line]) -> BTreeMap<&str, u64> {
+    let mut sent: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
+    for line in trace.iter().filter(|line| line.sends("piece")) {
+        sent.entry(&line.peer).or_default().push((line.t_ns, u64::from(line.length.unwrap_or(0))));
+    }
+    let busiest = |sent: &[(u64, u64)]| {
+        let (mut begin, mut bytes, mut most) = (0, 0, 0);
+        for &(at, length) in sent {
+            bytes += length;
+            while sent[begin].0 + minibit_core::time::NANOS_PER_SEC <= at {
+                bytes -= sent[begin].1;
+                begin += 1;
+            }
+            most = bytes.max(most);
+        }
+        most
+    };
+    sent.into_iter().map(|(peer, sent)| (peer, busiest(&sent))).collect()
 }

@@ -138,6 +138,7 @@ impl World<'_> {
             self.participants[end.peer as usize].payload_down += payload;
             self.participants[from as usize].delivered += payload;
             self.timeline.payload += payload;
+            self.timeline.give(self.group_of(from), self.group_of(end.peer), payload);
             if self.participants[from as usize].started_full(&self.geometry) {
                 self.timeline.payload_from_seeds += payload;
             }
@@ -188,6 +189,11 @@ impl World<'_> {
             CoreEvent::Completed => self.on_completed(peer),
             _ => {}
         }
+    }
+
+    /// The number of its group; the seeding tracker is the last.
+    fn group_of(&self, peer: u32) -> usize {
+        self.participants[peer as usize].plan.group.unwrap_or(self.scenario.groups.len())
     }
 
     /// Counts a message that a participant sends.

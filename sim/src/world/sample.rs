@@ -17,6 +17,19 @@ pub(super) struct Timeline {
     pub(super) messages: u64,
     pub(super) payload: u64,
     pub(super) payload_from_seeds: u64,
+    pub(super) between_groups: Vec<Vec<u64>>,
+}
+
+impl Timeline {
+    /// Nothing yet, of so many groups and the seeding tracker.
+    pub(super) fn new(groups: usize) -> Self {
+        Self { between_groups: vec![vec![0; groups + 1]; groups + 1], ..Self::default() }
+    }
+
+    /// Block data has come from somebody of a group to somebody of a group.
+    pub(super) fn give(&mut self, from: usize, to: usize, payload: u64) {
+        self.between_groups[from][to] += payload;
+    }
 }
 
 impl World<'_> {

@@ -4,7 +4,7 @@ use super::axis::Unit;
 use super::ecdf::{self, Band, Mark, Plot, Series};
 use super::{Figure, palette};
 use crate::report::{ReportError, format};
-use crate::statistics::Distribution;
+use crate::statistics::{Distribution, LEAST_SEEDS};
 
 /// A curve of download times: one distribution for each run.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Curve {
     pub runs: Vec<Distribution>,
 }
 
-/// A figure of download times as distributions, with the least possible last completion in seconds where it is defined.
+/// A figure of download times as distributions, with bands that are intervals where there are runs enough for that, and with the least possible last completion in seconds where it is defined.
 ///
 /// # Errors
 /// When it cannot be drawn, which would be a bug.
@@ -44,8 +44,9 @@ pub fn curves(
         })
         .collect();
     let mark = least.map(|value| Mark { value, text: format!("T_min {}", format::duration(value)) });
-    let plot =
-        Plot { unit: Unit::Time, axis: "download time", reach: 0.0, mark: mark.as_ref(), band: Band::Range };
+    let sure = curves.iter().all(|curve| curve.runs.len() >= LEAST_SEEDS);
+    let band = if sure { Band::Interval } else { Band::Range };
+    let plot = Plot { unit: Unit::Time, axis: "download time", reach: 0.0, marks: mark.as_slice(), band };
     let figure = Figure::new(name, title, subtitle, ecdf::BODY, |canvas| ecdf::draw(canvas, &series, &plot))?;
     Ok(figure.with_hover(ecdf::told(&series, &plot)))
 }

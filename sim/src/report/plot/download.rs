@@ -70,8 +70,13 @@ pub(super) fn figure(input: &ReportInput<'_>, summary: &Summary) -> Result<Figur
         .as_ref()
         .map(|bound| Mark { value: bound.t_min_s, text: format!("T_min {}", duration(bound.t_min_s)) });
     let subtitle = subtitle("Share of peers that finished within a time", input.runs.len() > 1);
-    let plot =
-        Plot { unit: Unit::Time, axis: "download time", reach: 0.0, mark: mark.as_ref(), band: Band::Range };
+    let plot = Plot {
+        unit: Unit::Time,
+        axis: "download time",
+        reach: 0.0,
+        marks: mark.as_slice(),
+        band: Band::Range,
+    };
     let figure =
         Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| ecdf::draw(canvas, &series, &plot))?;
     Ok(figure.with_hover(ecdf::told(&series, &plot)))
@@ -100,7 +105,7 @@ fn nobody(input: &ReportInput<'_>, summary: &Summary) -> Result<Figure, ReportEr
     let title = format!("Nobody finished; the median peer ended with {median} of the pieces");
     let subtitle = format!("Share of peers that ended with at most so many pieces · {}", spoken_scope(input));
     let plot =
-        Plot { unit: Unit::Share, axis: "pieces held at the end", reach: 1.0, mark: None, band: Band::Range };
+        Plot { unit: Unit::Share, axis: "pieces held at the end", reach: 1.0, marks: &[], band: Band::Range };
     let figure =
         Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| ecdf::draw(canvas, &series, &plot))?;
     Ok(figure.with_hover(ecdf::told(&series, &plot)))

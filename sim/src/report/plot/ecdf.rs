@@ -63,8 +63,8 @@ pub(super) struct Plot<'a> {
     pub(super) axis: &'a str,
     /// The axis reaches at least so far.
     pub(super) reach: f64,
-    /// A line at a value that is worth knowing.
-    pub(super) mark: Option<&'a Mark>,
+    /// Lines at values that are worth knowing.
+    pub(super) marks: &'a [Mark],
     /// What bands show.
     pub(super) band: Band,
 }
@@ -72,9 +72,9 @@ pub(super) struct Plot<'a> {
 /// The axis of the values.
 fn scale(series: &[Series], plot: &Plot<'_>) -> Scale {
     let finite = || series.iter().flat_map(|series| series.values.finite()).copied();
-    let marked = plot.mark.map(|mark| mark.value);
-    let low = finite().chain(marked).fold(f64::INFINITY, f64::min);
-    let high = finite().chain(marked).fold(plot.reach, f64::max);
+    let marked = || plot.marks.iter().map(|mark| mark.value);
+    let low = finite().chain(marked()).fold(f64::INFINITY, f64::min);
+    let high = finite().chain(marked()).fold(plot.reach, f64::max);
     let close = low > 0.4 * high && low.is_finite() && plot.unit != Unit::Share;
     // Values that are all but equal are shown as such: the axis spans a twentieth of them at least.
     let low = if close { low.min(0.95 * high) } else { 0.0 };
@@ -96,7 +96,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, series: &[Series], plot: &Plot<'_>) 
     canvas.path(&[(LEFT, PLOT), (RIGHT, PLOT)], 1.0, AXIS);
     x.draw_below(canvas, PLOT, None);
     canvas.text(f64::midpoint(LEFT, RIGHT), PLOT + 42.0, plot.axis, TICK.centred());
-    if let Some(mark) = plot.mark {
+    for (number, mark) in plot.marks.iter().enumerate() {
+        let lower = 16.0 * crate::statistics::float_len(number);
         let at = x.at(mark.value);
         canvas.dashes((at, 6.0), (at, PLOT), 1.25, MUTED);
         // Where no curve is: above them to the left of the line, or below them to its right.
@@ -105,7 +106,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, series: &[Series], plot: &Plot<'_>) 
         let above = highest < 0.9;
         let left = (above && at - width > LEFT) || at + width > RIGHT;
         let (x, style) = if left { (at - 7.0, TICK.right()) } else { (at + 7.0, TICK) };
-        let y = if above { 24.0 } else { PLOT - 14.0 };
+        let y = if above { 24.0 + lower } else { PLOT - 14.0 - lower };
         canvas.text(x, y, &mark.text, style);
     }
     for series in series.iter().filter(|series| series.runs.len() > 1) {

@@ -54,7 +54,7 @@ pub(super) fn figure(input: &ReportInput<'_>, summary: &Summary) -> Result<Figur
     );
     let mark = Mark { value: 1.0, text: "as much given as taken".to_owned() };
     let plot =
-        Plot { unit: Unit::Number, axis: "share ratio", reach: 1.0, mark: Some(&mark), band: Band::Range };
+        Plot { unit: Unit::Number, axis: "share ratio", reach: 1.0, marks: &[mark], band: Band::Range };
     let figure =
         Figure::new(NAME, &title, &subtitle, ecdf::BODY, |canvas| ecdf::draw(canvas, &series, &plot))?;
     Ok(figure.with_hover(ecdf::told(&series, &plot)))

@@ -5,10 +5,10 @@ use super::super::axis::Unit;
 use super::super::ecdf::{self, Band, Mark, Plot};
 use super::{scope, series, shown};
 use crate::compare::evidence::VariantEvidence;
-use crate::compare::{CaseRuns, Evidence, Measure, words};
+use crate::compare::{CaseRuns, Evidence, Measure, VariantRuns, words};
 use crate::report::ReportError;
 use crate::report::bound::Bound;
-use crate::report::format::{duration, grouped};
+use crate::report::format::{duration, grouped, shortened};
 use crate::report::summary::downloads;
 use crate::results::PeerResult;
 use crate::statistics::{Distribution, LEAST_SEEDS, Verdict};
@@ -38,9 +38,9 @@ pub(super) fn figure(case: &CaseRuns, evidence: &Evidence, prefix: &str) -> Resu
         Band::Range if seeds > 1 => " · band = range over the seeds",
         Band::Range => "",
     };
-    let mark = common_bound(case);
+    let marks = least_times(variants);
     let subtitle = format!("Share of peers that finished within a time · {}{meaning}{note}", scope(case));
-    let plot = Plot { unit: Unit::Time, axis: "download time", reach: 0.0, mark: mark.as_ref(), band };
+    let plot = Plot { unit: Unit::Time, axis: "download time", reach: 0.0, marks: &marks, band };
     let figure = Figure::new(&name, &title(evidence), &subtitle, ecdf::BODY, |canvas| {
         ecdf::draw(canvas, &curves, &plot);
     })?;
@@ -65,15 +65,25 @@ fn notes(variant: &VariantEvidence) -> Vec<String> {
     notes
 }
 
-/// The lower bound, when it is the same for all variants.
-fn common_bound(case: &CaseRuns) -> Option<Mark> {
-    let bounds: Option<Vec<Bound>> = case.variants.iter().map(|variant| variant.bound).collect();
-    let bounds = bounds?;
-    let first = *bounds.first()?;
-    bounds
-        .iter()
-        .all(|bound| *bound == first)
-        .then(|| Mark { value: first.seconds, text: format!("T_min {}", duration(first.seconds)) })
+/// The lower bounds of the variants that have one; once, when it is the same for all.
+fn least_times(variants: &[VariantRuns]) -> Vec<Mark> {
+    let bounds: Vec<(&VariantRuns, Bound)> =
+        variants.iter().filter_map(|variant| Some((variant, variant.bound?))).collect();
+    let text = |bound: &Bound| format!("T_min {}", duration(bound.seconds));
+    match bounds.as_slice() {
+        [(_, first), rest @ ..]
+            if bounds.len() == variants.len() && rest.iter().all(|(_, bound)| bound == first) =>
+        {
+            vec![Mark { value: first.seconds, text: text(first) }]
+        }
+        _ => bounds
+            .iter()
+            .map(|(variant, bound)| Mark {
+                value: bound.seconds,
+                text: format!("{}, {}", text(bound), shortened(&variant.label, 30)),
+            })
+            .collect(),
+    }
 }
 
 /// What the data say: of the tail, as the headline has the median.

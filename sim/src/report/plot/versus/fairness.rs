@@ -40,7 +40,7 @@ pub(super) fn figure(case: &CaseRuns, prefix: &str) -> Result<Figure, ReportErro
         format!("Share of peers that give at most so many times what they take · {}{note}", scope(case));
     let mark = Mark { value: 1.0, text: "as much given as taken".to_owned() };
     let plot =
-        Plot { unit: Unit::Number, axis: "block data sent ÷ received", reach: 1.0, mark: Some(&mark), band };
+        Plot { unit: Unit::Number, axis: "block data sent ÷ received", reach: 1.0, marks: &[mark], band };
     let figure =
         Figure::new(&name, &title, &subtitle, ecdf::BODY, |canvas| ecdf::draw(canvas, &curves, &plot))?;
     Ok(figure.with_hover(ecdf::told(&curves, &plot)))
