@@ -25,6 +25,7 @@ struct PageCase<'a> {
     note: &'a str,
     verdict: &'static str,
     class: &'static str,
+    good: String,
     rows: Vec<PageRow<'a>>,
     figures: Vec<Picture<'a>>,
 }
@@ -51,7 +52,8 @@ const fn word(verdict: Verdict) -> (&'static str, &'static str) {
 
 /// A figure with as many digits as are of use.
 fn figure(value: f64) -> String {
-    if value.abs() >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+    let text = if value.abs() >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.3}") };
+    text.replace('-', "−")
 }
 
 /// The range in words.
@@ -154,6 +156,7 @@ fn page(cases: &[Case], figures: &[Figure]) -> Result<Vec<u8>, ReportError> {
 
 fn page_case<'a>(case: &'a Case, figures: &'a [Figure]) -> Result<PageCase<'a>, ReportError> {
     let (verdict, class) = word(case.verdict());
+    let good = case.rows.iter().filter(|row| row.verdict() == Verdict::InRange).count();
     let of_case = |picture: &validate::Picture| figures.iter().find(|figure| figure.name == picture.name);
     Ok(PageCase {
         id: case.id,
@@ -164,6 +167,7 @@ fn page_case<'a>(case: &'a Case, figures: &'a [Figure]) -> Result<PageCase<'a>, 
         note: case.note,
         verdict,
         class,
+        good: format!("{good} of {}", case.rows.len()),
         rows: case.rows.iter().map(page_row).collect(),
         figures: case.pictures.iter().filter_map(of_case).map(Picture::new).collect::<Result<_, _>>()?,
     })
