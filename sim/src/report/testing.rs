@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use minibit_core::Instant;
 use minibit_core::config::{
-    ChokeAlgorithm, Choking, Config, Encoding, Inventory, Limits, PieceSelection, Requests, Timeouts,
+    ChokeAlgorithm, Choking, Config, Contact, Encoding, Inventory, Limits, PieceSelection, Requests, Timeouts,
 };
 
 use super::{ReportError, ReportInput};
@@ -384,6 +384,7 @@ fn config() -> Config {
         },
         requests: Requests::Fixed(5),
         inventory: Inventory::Have,
+        contact: Contact::Lasting,
         handshake: true,
         interest: true,
         fast_extension: false,

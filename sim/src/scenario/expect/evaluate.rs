@@ -152,6 +152,7 @@ mod tests {
             timeline: Vec::new(),
             progress: Vec::new(),
             copies: crate::results::Copies::default(),
+            between_groups: Vec::new(),
         }
     }
 
