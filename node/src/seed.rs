@@ -126,7 +126,7 @@ async fn offer(
         let note = if complete { "" } else { ", not all of it right" };
         writeln!(
             io::stderr(),
-            "{name}: {}{note}, info-hash {}\nothers get it with: {} get {}{}",
+            "{name}: {}{note}, info-hash {}\nothers get it with: {} get {}{}{}",
             show::size(metainfo.geometry().len()),
             metainfo.info_hash().to_hex(),
             called_as(),
@@ -138,6 +138,7 @@ async fn offer(
                 .first()
                 .map(|url| format!(" --tracker {url}"))
                 .unwrap_or_default(),
+            options.choices.flag(),
         )?;
     }
     Ok(Given { metainfo, status, since })
