@@ -7,11 +7,13 @@
 mod client;
 mod hostile;
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use self::client::{Client, has_python};
-use crate::support::{Place, Program, content};
+use crate::support::{PATIENCE, Place, Program, content};
 
 /// A system, and the options that make it quick.
 struct System {
@@ -74,8 +76,19 @@ impl World {
             let options: Vec<&str> = options.iter().map(String::as_str).collect();
             let (seeder, seeds_at) = world.here.seed("movie.mp4.torrent", &options);
             (world.seeder, world.seeds_at) = (Some(seeder), seeds_at);
+            world.is_listed();
         }
         world
+    }
+
+    /// Waits until the seeder has told the tracker what it has.
+    fn is_listed(&self) {
+        let start = Instant::now();
+        let mut stream = connect(self.at);
+        while !ask(&mut stream, r#"{"command":"search","text":"movie.mp4"}"#).contains("movie.mp4") {
+            assert!(start.elapsed() < PATIENCE, "the seeder does not register");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// What our nodes are started with.
@@ -100,6 +113,28 @@ impl World {
     fn client(&self) -> Client {
         Client::start(self.system.name, &self.here, self.at, self.system.file)
     }
+}
+
+/// A stranger's connection.
+fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&to, PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The answer to a question in a frame.
+#[track_caller]
+fn ask(stream: &mut TcpStream, question: &str) -> String {
+    stream.write_all(&frame(question)).unwrap();
+    let mut len = [0; 4];
+    stream.read_exact(&mut len).unwrap();
+    let mut text = vec![0; u32::from_be_bytes(len) as usize];
+    stream.read_exact(&mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn frame(text: &str) -> Vec<u8> {
+    [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat()
 }
 
 fn tracker_options(system: &System) -> Vec<&'static str> {

@@ -5,15 +5,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 
-use super::{S1, S3, S4, S5, System, World};
+use super::{S1, S3, S4, S5, System, World, ask, connect, frame};
 use crate::support::{PATIENCE, Place};
-
-/// A stranger's connection.
-fn connect(to: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&to, PATIENCE).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
 
 /// Says this, and nothing more.
 fn say(to: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -35,21 +28,6 @@ fn until_closed(mut stream: TcpStream) -> Vec<u8> {
             Err(error) => panic!("not closed: {error}"),
         }
     }
-}
-
-/// The answer to a question in a frame.
-#[track_caller]
-fn ask(stream: &mut TcpStream, question: &str) -> String {
-    stream.write_all(&frame(question)).unwrap();
-    let mut len = [0; 4];
-    stream.read_exact(&mut len).unwrap();
-    let mut text = vec![0; u32::from_be_bytes(len) as usize];
-    stream.read_exact(&mut text).unwrap();
-    String::from_utf8(text).unwrap()
-}
-
-fn frame(text: &str) -> Vec<u8> {
-    [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat()
 }
 
 /// An honest node comes, and gets everything.
