@@ -17,7 +17,8 @@ pub(super) fn has_python() -> bool {
         Command::new("python3").args(["-c", new_enough]).status().is_ok_and(|status| status.success());
     if !found {
         // Seen even when the test's own words are not.
-        writeln!(std::io::stderr(), "SKIPPED: there is no python3 of version 3.10 or later").unwrap();
+        writeln!(std::io::stderr(), "SKIPPED: there is no python3 of version 3.10 or later")
+            .expect("standard error is open");
     }
     found
 }
