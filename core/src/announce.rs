@@ -123,6 +123,7 @@ enum Phase {
 /// After each call, [`poll`](Self::poll) until it gives nothing. The driver answers every request, with
 /// [`AnnounceError::Unreachable`] when the tracker is silent for too long; until then nothing but a goodbye follows.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about what was said and what is owed")]
 pub struct Announce {
     choices: Announcing,
     phase: Phase,

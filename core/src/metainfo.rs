@@ -249,9 +249,19 @@ impl Metainfo {
         &self.files
     }
 
-    /// The lengths, with blocks of 16 KiB, or of a piece when that is shorter.
+    /// The lengths, with blocks of 16 KiB, or of a piece when that is shorter, until [`in_blocks_of`](Self::in_blocks_of) says
+    /// otherwise.
     pub const fn geometry(&self) -> Geometry {
         self.geometry
+    }
+
+    /// The same, to be asked for in blocks of this length in bytes.
+    ///
+    /// # Errors
+    /// When there can be no such blocks.
+    pub fn in_blocks_of(mut self, block_len: u32) -> Result<Self, GeometryError> {
+        self.geometry = Geometry::new(self.geometry.len(), self.geometry.nominal_piece_len(), block_len)?;
+        Ok(self)
     }
 
     /// SHA-1 of a piece; `None` when the piece is another, longer torrent's.

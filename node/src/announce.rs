@@ -6,12 +6,13 @@
 //! redirects are few and checked like the first URL, and what fails is left alone until the core wants to announce again.
 
 mod http;
+mod systems;
 #[cfg(test)]
 mod tests;
 mod udp;
 mod url;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -19,16 +20,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hyper::StatusCode;
 use minibit_core::announce::{AnnounceError, AnnounceEvent, AnnounceRequest, AnnounceResponse, Tiers};
+use minibit_core::config::Encoding;
 use minibit_core::tracker::Query;
 use minibit_core::tracker::http::ResponseError;
+use minibit_core::tracker::systems::HeardError;
 use minibit_core::tracker::udp::UdpTrackerError;
 use minibit_core::{InfoHash, PeerId, Rng};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::limits::{STOPPED_TIMEOUT, TRACKER_ADDRESSES, TRACKER_TIMEOUT, UDP_TRACKER_TIMEOUT};
 use crate::show;
+use systems::Talk;
 use url::{Scheme, TrackerUrl, UrlError};
+
+pub(crate) use systems::About;
+pub(crate) use url::{scheme_of, system_of};
 
 /// Who announces.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +58,10 @@ pub(crate) struct Me {
 pub(crate) struct Trackers {
     me: Me,
     clock: Clock,
+    /// What the trackers of the systems are told beside, and whom they tell of; without it, they are not asked.
+    about: Option<(About, mpsc::Sender<SocketAddr>)>,
+    /// The trackers of the systems that are spoken to.
+    talks: Mutex<BTreeMap<String, Talk>>,
     state: Mutex<State>,
 }
 
@@ -65,7 +77,13 @@ impl Trackers {
     /// The trackers that a torrent names. Orders and transaction ids are drawn from `rng`, which nobody else may foresee.
     pub(crate) fn new(tiers: Vec<Vec<String>>, me: Me, clock: Clock, mut rng: Rng) -> Self {
         let tiers = Tiers::new(tiers, &mut rng);
-        Self { me, clock, state: State { tiers, known_to: None, rng }.into() }
+        let state = State { tiers, known_to: None, rng }.into();
+        Self { me, clock, about: None, talks: Mutex::default(), state }
+    }
+
+    /// The same with what the trackers of the five systems need to know. They tell of peers without being asked, too: to `news`.
+    pub(crate) fn about(self, about: About, news: mpsc::Sender<SocketAddr>) -> Self {
+        Self { about: Some((about, news)), ..self }
     }
 
     /// Announces to the first tracker that answers. `Stopped` goes to the one that answered last, and takes little more
@@ -124,8 +142,20 @@ impl Trackers {
                 let rng = self.state().rng.fork();
                 timeout(limit(UDP_TRACKER_TIMEOUT), udp::announce(url, query, from, self.clock, rng)).await
             }
+            Scheme::System(system) => {
+                let talk = self.talk(url, system).ok_or(TrackerFailure::NothingKnown)?;
+                timeout(limit(TRACKER_TIMEOUT), talk.ask(query.request)).await
+            }
         };
         answer.unwrap_or(Err(TrackerFailure::TimedOut))
+    }
+
+    /// The conversation with a tracker of one of the systems, which lasts from the first announce on.
+    fn talk(&self, url: &TrackerUrl, system: Encoding) -> Option<Talk> {
+        let (about, news) = self.about.clone()?;
+        let mut talks = self.talks.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = || Talk::start(system, url.clone(), self.me, about, news);
+        Some(talks.entry(format!("{system:?} {}", url.authority())).or_insert_with(start).clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -167,6 +197,12 @@ pub(crate) enum TrackerFailure {
     Udp(#[from] UdpTrackerError),
     #[error("sent datagrams that answer nothing")]
     Noise,
+    #[error("answered: {0}")]
+    System(#[from] HeardError),
+    #[error("the connection is lost")]
+    Lost,
+    #[error("cannot be asked before the torrent is known")]
+    NothingKnown,
 }
 
 impl TrackerFailure {
@@ -176,6 +212,7 @@ impl TrackerFailure {
             Self::Answer(ResponseError::Refused(words)) | Self::Udp(UdpTrackerError::Refused(words)) => {
                 Some(words)
             }
+            Self::System(HeardError::Refused(words)) => Some(words),
             _ => None,
         }
     }

@@ -26,11 +26,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use minibit_core::boundary::DiskDone;
+use minibit_core::config::Encoding;
 use minibit_core::metadata::MetadataFetch;
 use minibit_core::metainfo::Metainfo;
 use minibit_core::rng::Purpose;
 use minibit_core::torrent::{Identity, Particulars};
 use minibit_core::trace::Origin;
+use minibit_core::wire::Names;
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -42,9 +44,9 @@ use self::link::Shared;
 use self::machine::Machine;
 use self::recording::Recording;
 use self::swarm::{Parts, Swarm};
-use crate::announce::{Me, Trackers};
+use crate::announce::{About, Me, Trackers};
 use crate::clock::Clock;
-use crate::limits::{EVENTS, EVENTS_AT_ONCE};
+use crate::limits::{EVENTS, EVENTS_AT_ONCE, TRACKER_NEWS};
 use crate::listener::incoming_limit;
 use crate::storage::Storage;
 
@@ -225,6 +227,9 @@ impl Engine {
                 }
             }
             Event::Announced { swarm, answer } => self.swarms[swarm].input(now, Input::Announced(answer)),
+            Event::Joined { swarm, addr } => {
+                self.swarms[swarm].input(now, Input::Command(Command::AddPeers(vec![addr])));
+            }
             Event::Finished { swarm, result } => {
                 let phase = match result {
                     Ok(path) => Phase::Complete(path),
@@ -236,11 +241,16 @@ impl Engine {
     }
 
     fn swarm_of(&mut self, arrival: &Arrival) -> Option<&mut Swarm> {
-        let wanted = |swarm: &&mut Swarm| match arrival.info_hash {
-            Some(info_hash) => swarm.info_hash() == info_hash,
-            None => swarm.is_nameless(),
-        };
-        self.swarms.iter_mut().filter(|swarm| !swarm.is_over()).find(wanted)
+        let Arrival { opened, info_hash, file, .. } = arrival;
+        let mut wanted = self.swarms.iter_mut().filter(|swarm| {
+            !swarm.is_over()
+                && swarm.understands(opened.encoding)
+                && swarm.is_called(*info_hash, file.as_deref())
+        });
+        let first = wanted.next()?;
+        // Who names none means the only one.
+        let unclear = info_hash.is_none() && file.is_none() && wanted.next().is_some();
+        if unclear { None } else { Some(first) }
     }
 
     fn on_order(&mut self, now: Instant, order: Order) {
@@ -261,6 +271,14 @@ impl Engine {
                     swarm.input(now, Input::Command(Command::AddPeers(peers)));
                 }
             }
+            Order::LengthOf(file, answer) => {
+                let mut named = self
+                    .swarms
+                    .iter()
+                    .filter(|swarm| swarm.understands(Encoding::S4) && swarm.is_called(None, Some(&file)));
+                // Who asked may have gone meanwhile.
+                let _ = answer.send(named.next().and_then(Swarm::length));
+            }
             Order::Stop => self.stopping = true,
         }
     }
@@ -275,7 +293,12 @@ impl Engine {
         let identity = Identity { info_hash, peer_id: self.peer_id, stream: 0 };
         let seed = Seed::from_bytes(random()?);
         let complete = have.is_full();
-        let trackers = self.trackers(info_hash, trackers)?;
+        let about = About {
+            file: metainfo.name().to_owned(),
+            geometry: metainfo.geometry(),
+            metainfo: metainfo.to_bytes().into(),
+        };
+        let trackers = self.trackers(info_hash, trackers)?.map(|trackers| trackers.about(about, self.news()));
         let particulars = Particulars {
             info: metainfo.info().clone(),
             private: metainfo.is_private(),
@@ -283,13 +306,20 @@ impl Engine {
             client: CLIENT.into(),
         };
         let geometry = metainfo.geometry();
+        let names = Names {
+            info_hash,
+            peer_id: self.peer_id,
+            port: self.options.port,
+            file: metainfo.name().to_owned().into(),
+            geometry: Some(geometry),
+        };
         let origin = Origin { config, geometry, identity, particulars, have, start: now, seed };
         let recording = self.options.trace.take().map(|path| Recording::begin(&path, &origin)).transpose()?;
         let torrent = origin.torrent();
         let (done_in, done) = mpsc::unbounded_channel();
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
-            info_hash,
+            names,
             name: metainfo.name().to_owned(),
             config,
             machine: Machine::Torrent(Box::new(torrent)),
@@ -323,9 +353,10 @@ impl Engine {
         let particulars =
             Particulars { port: Some(self.options.port), client: CLIENT.into(), ..Particulars::default() };
         let seed = Seed::from_bytes(random()?);
+        let names = Names { info_hash, peer_id: self.peer_id, port: self.options.port, ..Names::USUAL };
         let mut swarm = Swarm::new(Parts {
             id: self.swarms.len(),
-            info_hash,
+            names,
             name,
             config,
             machine: Machine::Fetch(Box::new(MetadataFetch::new(config, identity, particulars, seed))),
@@ -344,6 +375,20 @@ impl Engine {
         let status = swarm.status();
         self.swarms.push(swarm);
         Ok(status)
+    }
+
+    /// Where a tracker of the swarm that is added next tells of somebody without being asked.
+    fn news(&self) -> mpsc::Sender<SocketAddr> {
+        let (news, mut told) = mpsc::channel(TRACKER_NEWS);
+        let (swarm, events) = (self.swarms.len(), self.shared.events.clone());
+        tokio::spawn(async move {
+            while let Some(addr) = told.recv().await {
+                if events.send(Event::Joined { swarm, addr }).await.is_err() {
+                    return;
+                }
+            }
+        });
+        news
     }
 
     fn trackers(&self, info_hash: InfoHash, tiers: Vec<Vec<String>>) -> io::Result<Option<Trackers>> {

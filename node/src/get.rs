@@ -19,6 +19,7 @@ use self::wanted::Wanted;
 use crate::cli::Get;
 use crate::engine::{NewTorrent, Phase, Status};
 use crate::failure::Failure;
+use crate::fit::fit;
 use crate::interrupt::Interrupt;
 use crate::progress::{self, Progress};
 use crate::session::{self, Publicity, Session};
@@ -71,7 +72,8 @@ async fn fetch(
         () = &mut deadline => return Err(Failure::not_found(anyhow!("not found in time; nothing was begun"))),
         () = interrupt.asked() => return Err(Failure::interrupted(anyhow!("interrupted; nothing was begun"))),
     };
-    let metainfo = Arc::new(metainfo);
+    let config = options.choices.config();
+    let metainfo = Arc::new(fit(metainfo, &config)?);
     let opened = {
         let (metainfo, output) = (Arc::clone(&metainfo), options.output.clone());
         let opening = open(metainfo, output, Mode::Download, options.network.quiet);
@@ -83,14 +85,13 @@ async fn fetch(
     };
     warn(&opened.report, options.network.quiet)?;
     let had = Status { pieces: opened.have.count(), ..Status::default() };
-    let config = options.choices.config();
     let torrent = NewTorrent {
         metainfo: Arc::clone(&metainfo),
         config,
         storage: opened.storage,
         have: opened.have,
         peers: [&options.network.peers[..], &peers].concat(),
-        trackers: [session.trackers(&metainfo), trackers].concat(),
+        trackers: [session.trackers(&metainfo, config.encoding), trackers].concat(),
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
     let watched = watch(options, &metainfo, &mut status, deadline, &mut interrupt).await;

@@ -23,6 +23,8 @@ pub(crate) const WRITE_SLICES: usize = 64;
 pub(crate) const EVENTS: usize = 16;
 /// What was said before a connection is closed has so long to leave.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
+/// … and a piece that somebody has come for so long: one of 4 MiB takes half of it at 1 Mbit/s.
+pub(crate) const LAST_PIECE: Duration = Duration::from_mins(1);
 /// An address that has not answered a dial by then does not answer.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The kernel's buffers of one connection, each way: two send credits of the LAN profile, so that the wire never runs dry
@@ -83,6 +85,16 @@ pub(crate) const NODES_IN_ALL: usize = 256;
 /// Files that are kept of all answers together.
 pub(crate) const FILES_FOUND: usize = 5000;
 
+// Trackers of the five systems over TCP.
+
+/// Connections over which somebody may be registered, for as long as they last. One more takes the place of the oldest one of the
+/// address that has most.
+pub(crate) const MEMBERS: usize = 512;
+/// News for a connection that does not read them: with one more it is closed.
+pub(crate) const NEWS: usize = 256;
+/// A host that is gone without a word is found out after so long a silence, by the system.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
 // The local network.
 
 /// Datagrams that wait to be read; the kernel drops what is beyond its own buffer.
@@ -116,8 +128,9 @@ pub(crate) const STATUS_AGE: Duration = Duration::from_secs(1);
 
 /// Datagrams for one system call. Measured: from 64 on nothing is gained.
 pub(crate) const DATAGRAMS: usize = 64;
-/// Longest request that is read whole: a scrape of 74 swarms has 1 496 bytes.
-pub(crate) const DATAGRAM: usize = 2 * 1024;
+/// Longest request that is read whole: a scrape of 74 swarms has 1 496 bytes, an inventory of S3 with a gap after each of 1 500
+/// pieces so many.
+pub(crate) const DATAGRAM: usize = 8 * 1024;
 /// What the kernel keeps while we are busy: some thousand requests, of which none is lost in a burst.
 pub(crate) const DATAGRAM_BACKLOG: usize = 4 * 1024 * 1024;
 /// The server looks so often whether it shall end.
@@ -141,6 +154,12 @@ pub(crate) const TRACKER_NOISE: u32 = 1_000;
 pub(crate) const UDP_TRACKER_TIMEOUT: Duration = Duration::from_secs(20);
 /// A goodbye keeps nobody waiting.
 pub(crate) const STOPPED_TIMEOUT: Duration = Duration::from_millis(1_200);
+/// A datagram to a tracker of S3 that nothing has come of is sent again after this.
+pub(crate) const TRACKER_DATAGRAM_AGAIN: Duration = Duration::from_secs(2);
+/// A tracker that has lost our connection, and with it our registration, is connected to again after this.
+pub(crate) const TRACKER_REJOIN: Duration = Duration::from_secs(5);
+/// Peers that a tracker has told of and that were not taken yet.
+pub(crate) const TRACKER_NEWS: usize = 64;
 /// Redirects that are followed for one announce.
 pub(crate) const REDIRECTS: usize = 5;
 /// Longest URL of a tracker, its query apart.

@@ -1,6 +1,6 @@
 //! Who comes in: one port for all protocols, told apart by the first bytes.
 //!
-//! The handshake of BEP 3, a JSON message or an HTTP request opens a connection; anything else closes it at once. Until the
+//! What opens a connection is the core's to say ([`tell`](minibit_core::tracker::systems::tell)); anything else closes it at once. Until the
 //! first bytes have come, a connection waits in a room of limited size. When that is full, the address that holds most places
 //! in it loses its oldest one: who connects and says nothing keeps nobody else out, and a peer that speaks at once is never
 //! shown out.
@@ -13,8 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
-use minibit_core::InfoHash;
-use minibit_core::config::Encoding;
+use minibit_core::tracker::systems::Opening;
 use nix::sys::resource::{Resource, getrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,16 +28,6 @@ use crate::limits::{
 
 /// The ports of old (BEP 3), first to last.
 const PORTS: std::ops::RangeInclusive<u16> = 6881..=6889;
-/// What the first bytes of a connection say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Opening {
-    /// The peer protocol. The swarm is not named where connections open without a handshake.
-    Peer { encoding: Encoding, info_hash: Option<InfoHash> },
-    /// A JSON command, to a tracker or for a name.
-    Command,
-    /// An HTTP request.
-    Http,
-}
 
 /// A connection whose first bytes have come. Its place among all incoming connections is free again when `place` is
 /// dropped.

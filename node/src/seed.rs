@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use minibit_core::Instant;
 use minibit_core::metainfo::Metainfo;
+use minibit_core::{Config, Instant};
 use tokio::sync::watch;
 
 use crate::cli::Seed;
 use crate::engine::{NewTorrent, Status};
 use crate::failure::Failure;
+use crate::fit::fit;
 use crate::get;
 use crate::session::{self, Publicity, Session};
 use crate::storage::Mode;
@@ -58,7 +59,7 @@ pub(crate) fn report(given: &[Given], now: Instant) -> io::Result<()> {
 /// Offers everything and then waits for ever.
 async fn offer_all(options: &Seed, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
     for path in &options.paths {
-        let prepared = prepare(path, options.dir.as_deref()).await?;
+        let prepared = prepare(path, options.dir.as_deref(), &options.choices.config()).await?;
         given.push(offer(options, session, prepared).await?);
     }
     if !options.network.quiet {
@@ -78,23 +79,23 @@ pub(crate) struct Prepared {
 }
 
 /// Finds out what is to be offered, and where its content is. Hashes it on other threads when there is no torrent file.
-pub(crate) async fn prepare(path: &Path, dir: Option<&Path>) -> Result<Prepared, Failure> {
-    let (path, dir) = (path.to_owned(), dir.map(Path::to_owned));
-    tokio::task::spawn_blocking(move || what_is(&path, dir.as_deref()))
+pub(crate) async fn prepare(path: &Path, dir: Option<&Path>, config: &Config) -> Result<Prepared, Failure> {
+    let (path, dir, config) = (path.to_owned(), dir.map(Path::to_owned), *config);
+    tokio::task::spawn_blocking(move || what_is(&path, dir.as_deref(), &config))
         .await
         .context("hashing has crashed")?
 }
 
 /// The metainfo of a file or directory, or of what a torrent file describes; and where its content is: in `dir`, or else beside
 /// the torrent file.
-fn what_is(path: &Path, dir: Option<&Path>) -> Result<Prepared, Failure> {
+fn what_is(path: &Path, dir: Option<&Path>, config: &Config) -> Result<Prepared, Failure> {
     if path.extension().is_some_and(|extension| extension == "torrent") && path.is_file() {
         let metainfo = get::wanted::read(path)?;
         let dir = dir.or(path.parent()).unwrap_or(Path::new(""));
         let content = dir.join(metainfo.name());
-        return Ok(Prepared { metainfo: Arc::new(metainfo), content, mode: Mode::Seed });
+        return Ok(Prepared { metainfo: Arc::new(fit(metainfo, config)?), content, mode: Mode::Seed });
     }
-    let metainfo = Arc::new(create::metainfo_of(path)?);
+    let metainfo = Arc::new(fit(create::metainfo_of(path)?, config)?);
     Ok(Prepared { metainfo, content: path.into(), mode: Mode::SeedHashed })
 }
 
@@ -116,7 +117,7 @@ async fn offer(
         storage: opened.storage,
         have: opened.have,
         peers: options.network.peers.clone(),
-        trackers: session.trackers(&metainfo),
+        trackers: session.trackers(&metainfo, config.encoding),
     };
     let since = session.clock.now();
     let status = session.join(torrent, Publicity::Name).await?;

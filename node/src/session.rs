@@ -5,23 +5,28 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use minibit_core::config::Encoding;
 use minibit_core::lsd::{CATALOGUE, Heard};
 use minibit_core::metainfo::Metainfo;
 use minibit_core::tracker::json::Registration;
+use minibit_core::tracker::systems::Opening;
 use minibit_core::{Bitfield, InfoHash, Seed};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::announce::system_of;
 use crate::cli::{Discovery, Network};
 use crate::clock::Clock;
 use crate::engine::{self, Engine, Limiter, NewTorrent, Status, Unknown};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::lan::Lan;
-use crate::listener::{Listener, Opening, Visitor};
+use crate::listener::{Listener, Visitor};
 use crate::names::{self, Publisher, Standing};
 use crate::registry::{Registry, Shared, lock};
 use crate::show;
+use crate::sizes::serve_sizes;
+use crate::systems::Desk;
 use crate::tracker::{Server, serve_http};
 
 const NO_RANDOMNESS: &str = "the system gives no random numbers";
@@ -77,7 +82,8 @@ impl Session {
         };
         let (engine, handle) = Engine::new(clock, options).context(NO_RANDOMNESS)?;
         let running = tokio::spawn(engine.run());
-        let door = Door { engine: handle.clone(), registry: Arc::clone(&registry), pages };
+        let desk = Desk::new(Arc::clone(&registry));
+        let door = Door { engine: handle.clone(), registry: Arc::clone(&registry), desk, pages };
         tokio::spawn(listener.run(move |visitor| door.open(visitor)));
         let lan = lan(&network.discovery, port, clock, &handle)?;
         let discovery = network.discovery.clone();
@@ -109,7 +115,9 @@ impl Session {
 
     /// Fetches the metadata of a torrent of which nothing but the info-hash is known.
     pub(crate) async fn describe(&self, mut unknown: Unknown) -> Result<watch::Receiver<Status>, Failure> {
-        unknown.trackers.splice(0..0, self.own_trackers());
+        let encoding = unknown.config.encoding;
+        unknown.trackers.retain(|tier| tier.iter().all(|url| system_of(url).is_none()));
+        unknown.trackers.splice(0..0, self.own_trackers(encoding));
         let info_hash = unknown.info_hash;
         let status = self.engine.describe(unknown).await.context("cannot start")?;
         if let Some(lan) = &self.lan {
@@ -118,15 +126,19 @@ impl Session {
         Ok(status)
     }
 
-    /// Whom to ask for peers: the user's trackers first, then those that the torrent names.
-    pub(crate) fn trackers(&self, metainfo: &Metainfo) -> Vec<Vec<String>> {
-        let named = metainfo.trackers().into_iter().map(|tier| tier.into_iter().map(Into::into).collect());
-        self.own_trackers().chain(named).collect()
+    /// Whom to ask for peers that speak so: the user's trackers first, then those that the torrent names.
+    pub(crate) fn trackers(&self, metainfo: &Metainfo, encoding: Encoding) -> Vec<Vec<String>> {
+        let urls = |tier: Vec<&str>| -> Vec<String> {
+            tier.into_iter().filter(|url| system_of(url).is_none()).map(Into::into).collect()
+        };
+        let named = metainfo.trackers().into_iter().map(urls).filter(|tier| !tier.is_empty());
+        self.own_trackers(encoding).chain(named).collect()
     }
 
-    /// The trackers that the user has named, each a tier of its own (BEP 12).
-    fn own_trackers(&self) -> impl Iterator<Item = Vec<String>> + '_ {
-        self.discovery.trackers.iter().map(|tracker| vec![tracker.announce_url()])
+    /// The trackers that the user has named, each a tier of its own (BEP 12). One that was named without a scheme is asked as the
+    /// system asks.
+    fn own_trackers(&self, encoding: Encoding) -> impl Iterator<Item = Vec<String>> + '_ {
+        self.discovery.trackers.iter().map(move |tracker| vec![tracker.announce_url(encoding)])
     }
 
     /// Tells others of a torrent. To be called again when it has become complete.
@@ -214,15 +226,27 @@ pub(crate) fn missing(metainfo: &Metainfo, have: &Bitfield) -> u64 {
 struct Door {
     engine: engine::Handle,
     registry: Shared,
+    desk: Desk,
     pages: Option<Server>,
 }
 
 impl Door {
     fn open(&self, visitor: Visitor) {
-        match visitor.opening {
+        match &visitor.opening {
             Opening::Peer { .. } => {
                 let engine = self.engine.clone();
                 tokio::spawn(async move { engine.arrived(visitor).await });
+            }
+            Opening::Size => {
+                tokio::spawn(serve_sizes(visitor, self.engine.clone()));
+            }
+            Opening::Tracker(system) => {
+                let (system, desk) = (*system, self.desk.clone());
+                tokio::spawn(async move {
+                    let Visitor { stream, prefix, addr, place, .. } = visitor;
+                    desk.serve(stream, prefix, addr, system).await;
+                    drop(place);
+                });
             }
             Opening::Command => {
                 let registry = Arc::clone(&self.registry);

@@ -78,7 +78,7 @@ pub(crate) fn run(options: &cli::Tracker) -> Result<(), Failure> {
 async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
     let clock = Clock::start();
     let seed = Seed::from_bytes(random()?);
-    let registry = Registry::of_tracker(TrackerConfig::default(), clock, seed).shared();
+    let registry = Registry::of_tracker(TrackerConfig::default(), clock, seed, random()?).shared();
     let tally = Arc::new(Tally::default());
     let (ip, port) = options.listen.map_or((None, PORT), |addr| (Some(addr.ip()), addr.port()));
     let listener = Listener::bind(ip, port).with_context(|| format!("cannot listen on port {port}"))?;
@@ -113,7 +113,7 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
 async fn give(options: &cli::Tracker, session: &mut Session, given: &mut Vec<Given>) -> Result<(), Failure> {
     let config = options.choices.tracker_seed_config();
     for path in &options.seed {
-        let Prepared { metainfo, content, mode } = seed::prepare(path, None).await?;
+        let Prepared { metainfo, content, mode } = seed::prepare(path, None, &config).await?;
         let opened = get::open(Arc::clone(&metainfo), content, mode, options.quiet).await?;
         let torrent = NewTorrent {
             metainfo: Arc::clone(&metainfo),

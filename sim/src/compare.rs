@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod execute;
 pub mod files;
 pub mod measures;
+pub mod notes;
 pub mod page;
 pub mod pairing;
 pub mod plan;

@@ -5,6 +5,7 @@
 //! [`mod@file`] is the format as it is written, made of [`units`], [`values`] and [`choices`]; `document` and `read` take a text there, `resolve` makes
 //! a [`Scenario`] of it, `write` goes back. `locate` finds the line of what is wrong, [`error`] says it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use minibit_core::config::Config;
@@ -43,6 +44,8 @@ pub struct Scenario {
     pub name: String,
     /// A sentence for the report.
     pub description: String,
+    /// What there is to say about variants of it, by what they are called in a comparison.
+    pub notes: BTreeMap<String, String>,
     /// Seed of the first run; run number `n` (from 0) takes `seed + n`.
     pub seed: u64,
     /// How many runs.

@@ -57,6 +57,13 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("a negative time", r#""10 ms""#, r#""-10 ms""#),
     ("a negative number", r#""count": 4"#, r#""count": -4"#),
     ("a number beyond its type", r#""count": 4"#, r#""count": 5000000000"#),
+    (
+        "a connection per piece, and nobody who says whom to ask",
+        r#""count": 4"#,
+        r#""connections": { "per_piece": 1 }"#,
+    ),
+    ("nobody who says who has what", r#""count": 4"#, r#""inventory": "tracker""#),
+    ("no connection at a time", r#""count": 4"#, r#""profile": "s3", "connections": { "per_piece": 0 }"#),
     ("a fraction without a unit", r#""10 MiB""#, "1.5"),
     ("too large a size", r#""10 MiB""#, r#""99999999 TiB""#),
     ("no peers", r#""count": 4"#, r#""count": 0"#),

@@ -11,11 +11,14 @@ use minibit_sim::world::{Controls, simulate, simulate_twice};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 /// The shipped scenarios and the digest of their first run.
-const DIGESTS: [(&str, u64); 15] = [
-    ("5peers_mp4", 0xd04e_3c11_18b6_040b),
+const DIGESTS: [(&str, u64); 18] = [
+    ("5peers_mp3", 0xaed2_18ad_548b_c3af),
+    ("5peers_mp4", 0x231a_2061_4394_d517),
     ("5peers_mp4_bittorrent", 0x0ea6_a301_01e2_9bb5),
-    ("5peers_png", 0x58c5_b852_f28b_4110),
+    ("5peers_pdf", 0x1118_1332_cffb_099d),
+    ("5peers_png", 0x2e26_7263_62e3_cce8),
     ("churn", 0xddf0_2ab0_3c1e_5014),
+    ("five_systems", 0xfd60_c56f_f311_4d99),
     ("flash_crowd", 0xd270_c8b7_f5f4_5ec6),
     ("free_riders", 0xc7e7_1482_16c6_ed10),
     ("rarest_vs_random_downlink", 0x92d4_fece_21f0_1afd),

@@ -38,6 +38,7 @@ fn scenario(profile: Profile, pieces: u32, first: u32) -> Scenario {
     Scenario {
         name: profile.name().into(),
         description: String::new(),
+        notes: std::collections::BTreeMap::new(),
         seed: 1,
         runs: 1,
         content: Content { len: u64::from(pieces) << 16, piece_len: 1 << 16, block_len: 1 << 16 },

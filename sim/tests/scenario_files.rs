@@ -184,12 +184,15 @@ fn the_bench_scenarios_are_what_they_claim() {
 #[test]
 fn the_five_peers_are_those_of_the_report() {
     use scenario::{Arrivals, InitialPieces, MessageCount};
-    for (file, blocks, initial) in [("5peers_png", 16, 1), ("5peers_mp4", 131, 14)] {
+    for (file, blocks, initial) in
+        [("5peers_pdf", 5, 0), ("5peers_png", 16, 1), ("5peers_mp3", 61, 6), ("5peers_mp4", 131, 14)]
+    {
         let scenario = load(&folder().join(format!("{file}.json")));
         assert_eq!(scenario.content.len / u64::from(scenario.content.piece_len), blocks);
         assert_eq!(scenario.content.block_len, scenario.content.piece_len);
         let [group] = &scenario.groups[..] else { panic!("one group") };
-        assert_eq!((group.count, &group.pieces), (5, &InitialPieces::Random(initial)));
+        let pieces = if initial == 0 { InitialPieces::None } else { InitialPieces::Random(initial) };
+        assert_eq!((group.count, &group.pieces), (5, &pieces));
         assert_eq!(u64::from(initial), blocks / 9);
         let half = std::time::Duration::from_millis(500);
         assert_eq!(group.arrivals, Arrivals::Staggered { start: std::time::Duration::ZERO, every: half });

@@ -118,7 +118,7 @@ impl<E: Env> Torrent<E> {
             whole && peer.errand.is_none() && peer.queue.is_empty() && !peer.is_being_served()
         };
         if self.config.connections != Connections::Lasting
-            && self.conns.get(conn).filter(handed_over).is_some()
+            && self.conns.get(conn).as_ref().is_some_and(handed_over)
         {
             self.close(now, conn, Some(DisconnectReason::Done), out);
         }

@@ -46,8 +46,12 @@ impl<A: Copy + Ord> Told<A> {
     /// A new list. With a `picker`, what it counts are these inventories and not those of connections.
     fn replace(&mut self, list: BTreeMap<A, Bitfield>, picker: Option<&mut Picker>) {
         if let Some(picker) = picker {
-            self.inventories.values().for_each(|pieces| picker.remove_peer(pieces));
-            list.values().for_each(|pieces| picker.add_peer(pieces));
+            for pieces in self.inventories.values() {
+                picker.remove_peer(pieces);
+            }
+            for pieces in list.values() {
+                picker.add_peer(pieces);
+            }
         }
         self.inventories = list;
     }

@@ -1,4 +1,3 @@
-use crate::announce::Totals;
 use std::collections::{BTreeMap, BTreeSet};
 
 use core::net::{IpAddr, SocketAddr};
@@ -6,6 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use proptest::prelude::*;
 
 use super::*;
+use crate::announce::Totals;
 use crate::boundary::SimAddr;
 
 const CONFIG: TrackerConfig = TrackerConfig {
@@ -346,6 +346,90 @@ proptest! {
                 }
             }
             tracker.swarms.values().for_each(|swarm| swarm.check(&tracker.key));
+        }
+    }
+}
+
+mod inventories {
+    use super::*;
+    use crate::bitfield::Bitfield;
+    use crate::config::Lists;
+
+    /// A set of four pieces.
+    fn held(words: u64) -> Bitfield {
+        Bitfield::from_words(Box::new([words]), 4).expect("four bits")
+    }
+
+    fn telling(event: AnnounceEvent, have: &Bitfield, numwant: u32) -> AnnounceRequest {
+        AnnounceRequest {
+            have: Some(Box::new(have.clone())),
+            lists: Lists::Inventories,
+            ..request(event, u64::from(4 - have.count()), numwant)
+        }
+    }
+
+    fn who(number: u32) -> Announcer<SimAddr> {
+        Announcer { addr: SimAddr(number), id: PeerId([0; 20]) }
+    }
+
+    /// The inventories that number 9 hears of, by address.
+    fn list(tracker: &mut Tracker<SimAddr>, now: Instant) -> Vec<(u32, u32)> {
+        let asking = telling(AnnounceEvent::None, &held(0), 50);
+        let response = tracker.announce(now, SWARM, who(9), &asking).unwrap();
+        let mut list: Vec<(u32, u32)> =
+            response.inventories.iter().map(|(addr, pieces)| (addr.0, pieces.count())).collect();
+        list.sort_unstable();
+        list
+    }
+
+    const SWARM: InfoHash = InfoHash([9; 20]);
+
+    #[test]
+    fn the_last_that_each_has_told_is_handed_out_until_it_goes() {
+        let config = TrackerConfig { timeout: Duration::from_secs(90), ..TrackerConfig::default() };
+        let mut tracker = Tracker::<SimAddr>::new(config, Seed::from_number(1));
+        let start = Instant::from_secs(1_000);
+        tracker.announce(start, SWARM, who(1), &telling(AnnounceEvent::Started, &held(0b0001), 50)).unwrap();
+        tracker.announce(start, SWARM, who(2), &telling(AnnounceEvent::Started, &held(0b0110), 50)).unwrap();
+        // One who lacks nothing has all, whether or not it has told; one who lacks something and has not told is not known to have anything.
+        tracker.announce(start, SWARM, who(3), &request(AnnounceEvent::Started, 0, 0)).unwrap();
+        tracker.announce(start, SWARM, who(4), &request(AnnounceEvent::Started, 7, 0)).unwrap();
+        assert_eq!(list(&mut tracker, start), [(1, 1), (2, 2), (3, 4)]);
+        // An update asks for nobody, and is answered with nobody.
+        let update = telling(AnnounceEvent::None, &held(0b0111), 0);
+        let later = start + Duration::from_mins(1);
+        let answer = tracker.announce(later, SWARM, who(1), &update).unwrap();
+        assert!(answer.peers.is_empty() && answer.inventories.is_empty());
+        assert_eq!(list(&mut tracker, later), [(1, 3), (2, 2), (3, 4)]);
+        tracker.announce(later, SWARM, who(3), &request(AnnounceEvent::Stopped, 0, 0)).unwrap();
+        let silent = start + Duration::from_secs(91);
+        assert_eq!(
+            list(&mut tracker, silent),
+            [(1, 3)],
+            "number 2 was silent for too long, number 3 is gone"
+        );
+        tracker.handle_timeout(later + Duration::from_secs(200));
+        assert!(tracker.inventory(SWARM, SimAddr(1), 4).is_none());
+    }
+
+    #[test]
+    fn who_asks_for_holders_hears_of_them_alone() {
+        let mut tracker = Tracker::<SimAddr>::new(TrackerConfig::default(), Seed::from_number(1));
+        let now = Instant::ZERO;
+        for (number, left) in [(1, 0), (2, 5), (3, 0), (4, 9)] {
+            tracker.announce(now, SWARM, who(number), &request(AnnounceEvent::Started, left, 0)).unwrap();
+        }
+        for left in [7, 0] {
+            let search = AnnounceRequest { lists: Lists::Holders, ..request(AnnounceEvent::None, left, 50) };
+            let mut peers: Vec<u32> = tracker
+                .announce(now, SWARM, who(3 + u32::from(left > 0) * 2), &search)
+                .unwrap()
+                .peers
+                .iter()
+                .map(|addr| addr.0)
+                .collect();
+            peers.sort_unstable();
+            assert_eq!(peers, if left > 0 { vec![1, 3] } else { vec![1] }, "never the asker");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The URLs of trackers, which are what somebody wrote into a torrent file.
 
 use hyper::Uri;
+use minibit_core::config::Encoding;
 use percent_encoding::percent_decode_str;
 
 use crate::limits::TRACKER_URL;
@@ -16,6 +17,28 @@ const HTTP_PORT: u16 = 80;
 pub(super) enum Scheme {
     Http,
     Udp,
+    /// The tracker of one of the five systems.
+    System(Encoding),
+}
+
+/// The schemes of the systems. They are ours, and users name them: those in torrent files are not asked.
+const SYSTEMS: [(&str, Encoding); 5] = [
+    ("s1", Encoding::S1),
+    ("s2", Encoding::S2),
+    ("s3", Encoding::S3),
+    ("s4", Encoding::S4),
+    ("s5", Encoding::S5),
+];
+
+/// The scheme of the tracker of peers that speak so, if they have one of their own.
+pub(crate) fn scheme_of(encoding: Encoding) -> Option<&'static str> {
+    SYSTEMS.into_iter().find(|&(_, system)| system == encoding).map(|(scheme, _)| scheme)
+}
+
+/// The system whose tracker a URL names.
+pub(crate) fn system_of(url: &str) -> Option<Encoding> {
+    let (scheme, _) = url.split_once("://")?;
+    SYSTEMS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(scheme)).map(|(_, system)| system)
 }
 
 /// A URL that can be asked.
@@ -85,6 +108,9 @@ impl TrackerUrl {
             Some("http") => Scheme::Http,
             Some("udp") => Scheme::Udp,
             Some("https") => return Err(UrlError::Https),
+            Some("s1" | "s2" | "s3" | "s4" | "s5") => {
+                Scheme::System(system_of(text).ok_or(UrlError::Scheme)?)
+            }
             Some(_) => return Err(UrlError::Scheme),
             None => return Err(UrlError::Malformed),
         };

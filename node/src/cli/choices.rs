@@ -31,6 +31,9 @@ pub(crate) struct Choices {
     /// Peers that are served by luck
     #[arg(long, hide_short_help = true, value_name = "N")]
     optimistic_slots: Option<u32>,
+    /// How often it is decided anew whom to serve, such as 10s
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = rhythm)]
+    choke_interval: Option<Duration>,
     /// When blocks are asked for: pipelined, fixed:N (always N under way) or paced:TIME (one per TIME)
     #[arg(long, hide_short_help = true, value_name = "HOW", value_parser = requests)]
     requests: Option<Asking>,
@@ -82,6 +85,7 @@ impl Choices {
         set(&mut config.choking.algorithm, self.choke);
         set(&mut config.choking.slots, self.slots);
         set(&mut config.choking.optimistic_slots, self.optimistic_slots);
+        set(&mut config.choking.interval, self.choke_interval);
         config.requests = match self.requests {
             None => config.requests,
             Some(Asking::Pipelined) => match config.requests {
@@ -127,10 +131,13 @@ fn requests(text: &str) -> Result<Asking, String> {
             let number = number.parse().ok().filter(|number| (1..=MOST_REQUESTS).contains(number));
             number.map(Asking::Fixed).ok_or_else(|| format!("expected a number from 1 to {MOST_REQUESTS}"))
         }
-        Some(("paced", time)) => {
-            let time = humantime::parse_duration(time).map_err(|_| expected())?;
-            if time < Duration::from_millis(1) { Err("at least 1ms".into()) } else { Ok(Asking::Paced(time)) }
-        }
+        Some(("paced", time)) => rhythm(time).map(Asking::Paced),
         _ => Err(expected()),
     }
+}
+
+/// Time between two things that happen again and again.
+fn rhythm(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|_| "expected a time such as 10s or 100ms")?;
+    if time < Duration::from_millis(1) { Err("at least 1ms".into()) } else { Ok(time) }
 }

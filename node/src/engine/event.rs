@@ -29,6 +29,8 @@ pub(crate) enum Event {
     Arrived(Arrival),
     /// The tracker has answered, or has failed to.
     Announced { swarm: SwarmId, answer: Box<Result<AnnounceResponse<SocketAddr>, AnnounceError>> },
+    /// A tracker has told of somebody without being asked.
+    Joined { swarm: SwarmId, addr: SocketAddr },
     /// The complete content has got its final name.
     Finished { swarm: SwarmId, result: Result<PathBuf, StorageError> },
 }
@@ -38,6 +40,8 @@ pub(crate) enum Event {
 pub(crate) struct Arrival {
     pub(crate) opened: link::Opened,
     pub(crate) addr: SocketAddr,
-    /// The swarm that its first message names; `None` when connections open without a handshake.
+    /// The swarm that its first message names.
     pub(crate) info_hash: Option<InfoHash>,
+    /// The file that it names.
+    pub(crate) file: Option<String>,
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use minibit_core::tracker::systems::Opening;
 use minibit_core::{InfoHash, PeerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -12,7 +13,7 @@ use super::dial::tune;
 use super::event::{Arrival, Event};
 use super::link::Opened;
 use super::{NewTorrent, Status, Unknown};
-use crate::listener::{Opening, Visitor};
+use crate::listener::Visitor;
 
 /// What the rest of the program wants of the engine.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(super) enum Order {
     Add(Box<NewTorrent>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     Describe(Box<Unknown>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     AddPeers(InfoHash, Vec<SocketAddr>),
+    LengthOf(String, oneshot::Sender<Option<u64>>),
     Stop,
 }
 
@@ -72,6 +74,13 @@ impl Handle {
         let _ = self.orders.send(Order::AddPeers(info_hash, peers)).await;
     }
 
+    /// The length of a file that is given under this name to clients of S4, in bytes.
+    pub(crate) async fn length_of(&self, file: String) -> Option<u64> {
+        let (answer, length) = oneshot::channel();
+        let _ = self.orders.send(Order::LengthOf(file, answer)).await;
+        length.await.ok()?
+    }
+
     /// Says good-bye to everyone; [`Engine::run`](super::Engine::run) returns soon after.
     pub(crate) async fn stop(&self) {
         let _ = self.orders.send(Order::Stop).await;
@@ -81,11 +90,11 @@ impl Handle {
     /// for.
     pub(crate) async fn arrived(&self, visitor: Visitor) {
         let Visitor { stream, prefix, addr, opening, place } = visitor;
-        if let Opening::Peer { encoding, info_hash } = opening {
+        if let Opening::Peer { encoding, info_hash, file } = opening {
             tune(&stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
             // Closed with the rest when the engine has ended.
-            let _ = self.events.send(Event::Arrived(Arrival { opened, addr, info_hash })).await;
+            let _ = self.events.send(Event::Arrived(Arrival { opened, addr, info_hash, file })).await;
         }
     }
 }

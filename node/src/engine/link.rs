@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use minibit_core::config::{Config, Encoding};
-use minibit_core::wire::{self, Decoder};
-use minibit_core::{ConnId, Message};
+use minibit_core::config::Encoding;
+use minibit_core::wire::{self, Decoder, InOrder, Names, Speech};
+use minibit_core::{ConnId, Message, MessageKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -25,7 +25,7 @@ use super::buffers::Buffers;
 use super::event::{Event, SwarmId};
 use super::outbound::{Batch, Full, Outbound};
 use super::rate::Limiter;
-use crate::limits::{LAST_WORDS, LEAST_READ, WRITE_SLICES};
+use crate::limits::{LAST_PIECE, LAST_WORDS, LEAST_READ, WRITE_SLICES};
 
 /// What all connections share.
 #[derive(Clone, Debug)]
@@ -40,8 +40,19 @@ pub(crate) struct Shared {
 /// An open connection, as the engine sees it. Dropped, it closes.
 #[derive(Debug)]
 pub(crate) struct Link {
+    encoding: Encoding,
     outbound: Arc<Outbound>,
     reader: AbortHandle,
+    /// Where answers are bare bytes: their order, and what the reader is told of requests.
+    bare: Option<Bare>,
+}
+
+/// Bare answers are known by their order alone (S3, S4): they leave in that of the requests, and who receives them has to know
+/// what was asked for.
+#[derive(Debug)]
+struct Bare {
+    answers: InOrder,
+    asked: mpsc::UnboundedSender<Message<Bytes>>,
 }
 
 /// A stream that has just been opened, by us or by the other end.
@@ -58,22 +69,24 @@ pub(crate) struct Opened {
 impl Link {
     /// Starts the tasks.
     pub(crate) fn start(
-        swarm: SwarmId,
-        conn: ConnId,
+        (swarm, conn): (SwarmId, ConnId),
         opened: Opened,
-        config: &Config,
+        names: Arc<Names>,
+        handshake: bool,
         limits: wire::Limits,
         shared: &Shared,
     ) -> Self {
         let Opened { stream, prefix, encoding, place } = opened;
-        let outbound = Arc::new(Outbound::new(encoding));
         let (read_half, write_half) = stream.into_split();
+        let (asked_in, asked) = mpsc::unbounded_channel();
         let reader = Reader {
             stream: read_half,
-            decoder: Decoder::new(encoding, config.handshake, limits),
+            decoder: Decoder::new(Speech { encoding, names: &names }, handshake, limits),
+            asked,
             partial: prefix,
             shared: shared.clone(),
         };
+        let outbound = Arc::new(Outbound::new(encoding, names));
         let writer = Writer {
             _place: place,
             stream: write_half,
@@ -82,12 +95,35 @@ impl Link {
         };
         let reader = tokio::spawn(reader.run(swarm, conn)).abort_handle();
         tokio::spawn(writer.run(swarm, conn));
-        Self { outbound, reader }
+        let bare = encoding.answers_bare().then(|| Bare { answers: InOrder::new(), asked: asked_in });
+        Self { encoding, outbound, reader, bare }
+    }
+
+    /// Is there a word for such a message?
+    pub(crate) fn speaks(&self, kind: MessageKind) -> bool {
+        self.encoding.speaks(kind)
     }
 
     /// Puts a message in line; it leaves after [`flush`](Self::flush).
-    pub(crate) fn send(&self, message: Message<Bytes>) -> Result<(), Full> {
-        self.outbound.push(message)
+    pub(crate) fn send(&mut self, message: Message<Bytes>) -> Result<(), Full> {
+        let Some(Bare { answers, asked }) = &mut self.bare else { return self.outbound.push(message) };
+        if matches!(message, Message::Request(_)) {
+            // Without a reader nobody waits for the answer.
+            let _ = asked.send(message.clone());
+        }
+        answers.send(message).into_iter().try_for_each(|message| self.outbound.push(message))
+    }
+
+    /// A message has come.
+    pub(crate) fn received(&mut self, message: &Message<Bytes>) {
+        if let (Some(bare), Message::Request(span)) = (&mut self.bare, message) {
+            bare.answers.asked(*span);
+        }
+    }
+
+    /// Everything has been said: the connection closes when it has left, however long the link itself is kept.
+    pub(crate) fn finish(&self) {
+        self.outbound.finish();
     }
 
     pub(crate) fn flush(&self) {
@@ -105,6 +141,8 @@ impl Drop for Link {
 struct Reader {
     stream: OwnedReadHalf,
     decoder: Decoder,
+    /// Requests that are about to leave, where the decoder has to know.
+    asked: mpsc::UnboundedReceiver<Message<Bytes>>,
     /// The beginning of a message whose rest has not come.
     partial: BytesMut,
     shared: Shared,
@@ -151,7 +189,8 @@ impl Reader {
         let most = self.shared.down.as_ref().map_or(usize::MAX, |limiter| limiter.step());
         poll_fn(|context| {
             let mut chunk = self.shared.buffers.take();
-            chunk.reserve(self.partial.len() + LEAST_READ);
+            // A long message is not copied more often than its length has doubled.
+            chunk.reserve(self.partial.len() + LEAST_READ.max(self.partial.len()));
             chunk.extend_from_slice(&self.partial);
             let polled = pin!(self.stream.read_buf(&mut (&mut chunk).limit(most))).poll(context);
             match polled {
@@ -169,6 +208,9 @@ impl Reader {
     fn decode(&mut self, bytes: usize, mut chunk: BytesMut) -> Taken {
         let mut messages = Vec::new();
         let mut over = bytes == 0;
+        while let Ok(request) = self.asked.try_recv() {
+            self.decoder.sent(&request);
+        }
         loop {
             match self.decoder.decode(&mut chunk) {
                 Ok(Some(message)) => messages.push(message),
@@ -200,8 +242,8 @@ impl Writer {
         let outbound = Arc::clone(&self.outbound);
         // The other end may not be reading: last words do not hold the connection for long.
         let patience = async {
-            outbound.closed().await;
-            sleep(LAST_WORDS).await;
+            let patience = if outbound.closed().await { LAST_PIECE } else { LAST_WORDS };
+            sleep(patience).await;
         };
         tokio::select! {
             () = self.send_all(swarm, conn) => {}

@@ -6,12 +6,12 @@
 
 use std::io::IoSlice;
 use std::mem;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use minibit_core::Message;
 use minibit_core::config::Encoding;
-use minibit_core::wire::{self, bep3};
+use minibit_core::wire::{self, Names, Speech, bep3};
 use tokio::sync::Notify;
 
 use crate::limits::{QUEUED_CONTROL, WRITE_SLICES};
@@ -20,6 +20,7 @@ use crate::limits::{QUEUED_CONTROL, WRITE_SLICES};
 #[derive(Debug)]
 pub(crate) struct Outbound {
     encoding: Encoding,
+    names: Arc<Names>,
     queue: Mutex<Queue>,
     ready: Notify,
     closing: Notify,
@@ -29,6 +30,8 @@ pub(crate) struct Outbound {
 struct Queue {
     batch: Batch,
     closed: bool,
+    /// Closed only because everything has been said, and is to arrive.
+    finished: bool,
 }
 
 /// More waits than a peer that reads would leave.
@@ -36,8 +39,8 @@ struct Queue {
 pub(crate) struct Full;
 
 impl Outbound {
-    pub(crate) fn new(encoding: Encoding) -> Self {
-        Self { encoding, queue: Mutex::default(), ready: Notify::new(), closing: Notify::new() }
+    pub(crate) fn new(encoding: Encoding, names: Arc<Names>) -> Self {
+        Self { encoding, names, queue: Mutex::default(), ready: Notify::new(), closing: Notify::new() }
     }
 
     /// Adds a message. The writer sees it after [`flush`](Self::flush).
@@ -46,7 +49,7 @@ impl Outbound {
     /// When the peer has not read for too long.
     pub(crate) fn push(&self, message: Message<Bytes>) -> Result<(), Full> {
         let mut queue = self.lock();
-        queue.batch.push(self.encoding, message);
+        queue.batch.push(Speech { encoding: self.encoding, names: &self.names }, message);
         if queue.batch.control_waiting() > QUEUED_CONTROL { Err(Full) } else { Ok(()) }
     }
 
@@ -62,9 +65,16 @@ impl Outbound {
         self.closing.notify_one();
     }
 
-    /// Waits until no more messages come. There is one writer, and it alone waits.
-    pub(crate) async fn closed(&self) {
+    /// No more messages come, and those that are there are to arrive.
+    pub(crate) fn finish(&self) {
+        self.lock().finished = true;
+        self.close();
+    }
+
+    /// Waits until no more messages come; true when those that are there are to arrive. There is one writer, and it alone waits.
+    pub(crate) async fn closed(&self) -> bool {
         self.closing.notified().await;
+        self.lock().finished
     }
 
     /// Everything that waits, as soon as there is something; `None` when it is closed and empty.
@@ -112,17 +122,18 @@ struct Part {
 }
 
 impl Batch {
-    fn push(&mut self, encoding: Encoding, message: Message<Bytes>) {
+    fn push(&mut self, speech: Speech<'_>, message: Message<Bytes>) {
         let credit = message.credited_len();
         let before = self.control.len();
         let data = match message {
-            Message::Piece { index, begin, data } if encoding == Encoding::Bep3 => {
+            Message::Piece { index, begin, data } if speech.encoding == Encoding::Bep3 => {
                 self.control.extend_from_slice(&bep3::piece_header(index, begin, credit));
                 data
             }
+            Message::Piece { data, .. } if speech.encoding.answers_bare() => data,
             message => {
                 // What an encoding has no word for is not said.
-                let _unspoken = wire::encode(encoding, &message, &mut self.control);
+                let _unspoken = wire::encode(speech, &message, &mut self.control);
                 Bytes::new()
             }
         };
@@ -138,7 +149,7 @@ impl Batch {
     }
 
     fn is_empty(&self) -> bool {
-        self.control.is_empty()
+        self.control.is_empty() && self.parts.is_empty()
     }
 
     /// Gives the control bytes after the last block a part of their own.
@@ -204,6 +215,10 @@ impl Batch {
 mod tests {
     use super::*;
 
+    fn outbound(encoding: Encoding) -> Outbound {
+        Outbound::new(encoding, Arc::new(Names::USUAL))
+    }
+
     fn piece(len: usize) -> Message<Bytes> {
         Message::Piece { index: 1, begin: 2, data: Bytes::from(vec![7; len]) }
     }
@@ -226,13 +241,13 @@ mod tests {
     fn bytes_are_those_of_the_codec_wherever_the_writes_are_cut() {
         let messages =
             [Message::Unchoke, piece(100), piece(50), Message::Have { index: 3 }, piece(1), Message::Choke];
-        for encoding in [Encoding::Bep3, Encoding::Json] {
+        for encoding in [Encoding::Bep3, Encoding::Json, Encoding::S1, Encoding::S4] {
             let mut expected = BytesMut::new();
             for message in &messages {
-                wire::encode(encoding, message, &mut expected).unwrap();
+                let _unspoken = wire::encode(encoding, message, &mut expected);
             }
             for step in [1, 13, 14, 60, 10_000] {
-                let outbound = Outbound::new(encoding);
+                let outbound = outbound(encoding);
                 for message in messages.clone() {
                     outbound.push(message).unwrap();
                 }
@@ -245,7 +260,7 @@ mod tests {
 
     #[test]
     fn many_blocks_go_in_one_write() {
-        let outbound = Outbound::new(Encoding::Bep3);
+        let outbound = outbound(Encoding::Bep3);
         for _ in 0..WRITE_SLICES / 2 {
             outbound.push(piece(16)).unwrap();
         }
@@ -255,7 +270,7 @@ mod tests {
 
     #[test]
     fn who_does_not_read_is_found_out_but_blocks_do_not_count() {
-        let outbound = Outbound::new(Encoding::Bep3);
+        let outbound = outbound(Encoding::Bep3);
         for _ in 0..QUEUED_CONTROL / 1000 {
             outbound.push(piece(2000)).unwrap();
         }

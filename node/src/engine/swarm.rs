@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use minibit_core::announce::{AnnounceError, AnnounceRequest};
-use minibit_core::boundary::{DiskDone, DiskOp, Event as CoreEvent, Net};
+use minibit_core::boundary::{DisconnectReason, DiskDone, DiskOp, Event as CoreEvent, Net};
+use minibit_core::config::Encoding;
+use minibit_core::wire::Names;
 use minibit_core::{Config, ConnId, InfoHash, Input, Instant, Message, Outbox, Output};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -34,7 +36,7 @@ use crate::storage::Disk;
 #[derive(Debug)]
 pub(crate) struct Swarm {
     id: SwarmId,
-    info_hash: InfoHash,
+    names: Arc<Names>,
     /// For people.
     name: String,
     config: Config,
@@ -69,7 +71,8 @@ pub(crate) struct Swarm {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) id: SwarmId,
-    pub(crate) info_hash: InfoHash,
+    /// What messages name.
+    pub(crate) names: Names,
     /// For people.
     pub(crate) name: String,
     pub(crate) config: Config,
@@ -87,7 +90,7 @@ impl Swarm {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             id,
-            info_hash,
+            names,
             name,
             config,
             machine,
@@ -101,7 +104,7 @@ impl Swarm {
         } = parts;
         Self {
             id,
-            info_hash,
+            names: Arc::new(names),
             name: show::harmless(&name),
             config,
             machine,
@@ -125,8 +128,8 @@ impl Swarm {
         }
     }
 
-    pub(crate) const fn info_hash(&self) -> InfoHash {
-        self.info_hash
+    pub(crate) fn info_hash(&self) -> InfoHash {
+        self.names.info_hash
     }
 
     /// Has it done all that it ever will?
@@ -134,9 +137,22 @@ impl Swarm {
         self.machine.is_over()
     }
 
-    /// Do connections of this swarm open without a handshake that would name it?
-    pub(crate) const fn is_nameless(&self) -> bool {
-        !self.config.handshake
+    /// Length of the content in bytes, once it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.names.geometry.map(|geometry| geometry.len())
+    }
+
+    /// Is this the swarm that somebody names, by whatever is given?
+    pub(crate) fn is_called(&self, info_hash: Option<InfoHash>, file: Option<&str>) -> bool {
+        info_hash.is_none_or(|named| self.names.info_hash == named)
+            && file.is_none_or(|named| self.names.file == *named)
+    }
+
+    /// Who dials us in BEP 3's messages or in their JSON chooses between the two; each of the systems keeps to itself, as what its
+    /// connections open with, and how much is asked for at a time, is its own.
+    pub(crate) fn understands(&self, encoding: Encoding) -> bool {
+        let is_common = |encoding| matches!(encoding, Encoding::Bep3 | Encoding::Json);
+        encoding == self.config.encoding || is_common(encoding) && is_common(self.config.encoding)
     }
 
     pub(crate) fn status(&self) -> watch::Receiver<Status> {
@@ -176,7 +192,8 @@ impl Swarm {
     pub(crate) fn messages(&mut self, now: Instant, conn: ConnId, messages: Vec<Message<Bytes>>) {
         for message in messages {
             // A message may have ended the connection; what came behind it is not looked at.
-            let Some(State::Open { has_given, .. }) = self.state_mut(conn) else { return };
+            let Some(State::Open { link, has_given, .. }) = self.state_mut(conn) else { return };
+            link.received(&message);
             let first_block = matches!(message, Message::Piece { .. }) && !std::mem::replace(has_given, true);
             self.seen.sources += u32::from(first_block);
             self.seen.received.count(message.kind());
@@ -263,6 +280,11 @@ impl Swarm {
             Output::Refuse { .. } => self.arriving = None,
             Output::Disconnect { conn, reason } => {
                 self.say(&format_args!("closing {conn:?}: {reason:?}"));
+                if reason == DisconnectReason::Done
+                    && let Some(State::Open { link, .. }) = self.state_mut(conn)
+                {
+                    link.finish();
+                }
                 self.forget(conn);
             }
             Output::Announce(request) => self.announce(*request),
@@ -311,6 +333,9 @@ impl Swarm {
                 self.say(&format_args!("{addr} has sent wrong bytes and is banned"));
             }
             CoreEvent::PieceFailed { piece } => self.say(&format_args!("piece {} is wrong", piece.get())),
+            CoreEvent::Picked { piece, holders } => {
+                self.say(&format_args!("asking for piece {}, which {holders} others have", piece.get()));
+            }
             _ => {}
         }
     }

@@ -4,10 +4,15 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+use minibit_core::config::Encoding;
+
+use crate::announce::{scheme_of, system_of};
+
 /// The port of a tracker that is named without one.
 pub(crate) const DEFAULT_PORT: u16 = 6969;
 
-/// A tracker: `HOST`, `HOST:PORT`, `http://HOST:PORT/announce` or `udp://HOST:PORT`.
+/// A tracker: `HOST`, `HOST:PORT`, `http://HOST:PORT/announce`, `udp://HOST:PORT`, or `s1://HOST:PORT` to `s5://…` for the
+/// trackers of the five systems.
 ///
 /// HTTP and JSON commands are spoken over TCP at one port, UDP at the port of the same number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,9 +35,12 @@ impl TrackerAddress {
         (&self.host, self.port)
     }
 
-    /// The URL to announce to: the one that was given, or that of HTTP.
-    pub(crate) fn announce_url(&self) -> String {
-        self.url.clone().unwrap_or_else(|| format!("http://{self}/announce"))
+    /// The URL to announce to: the one that was given, or else that of the system of those who speak so, or that of HTTP.
+    pub(crate) fn announce_url(&self, encoding: Encoding) -> String {
+        self.url.clone().unwrap_or_else(|| match scheme_of(encoding) {
+            Some(scheme) => format!("{scheme}://{self}"),
+            None => format!("http://{self}/announce"),
+        })
     }
 }
 
@@ -46,6 +54,7 @@ impl FromStr for TrackerAddress {
         let (rest, default) = match text.split_once("://") {
             Some(("http", rest)) => (rest, Some(80)),
             Some(("udp", rest)) => (rest, None),
+            Some((_, rest)) if system_of(text).is_some() => (rest, None),
             Some(_) => return Err(NotATracker),
             None => (text, Some(DEFAULT_PORT)),
         };
@@ -115,7 +124,26 @@ mod tests {
         ];
         for (text, host, port, url) in table {
             let address: TrackerAddress = text.parse().unwrap();
-            assert_eq!((address.endpoint(), address.announce_url().as_str()), ((host, port), url), "{text}");
+            assert_eq!(
+                (address.endpoint(), address.announce_url(Encoding::Bep3).as_str()),
+                ((host, port), url),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_system_asks_its_own_tracker_unless_another_one_is_named() {
+        let table = [
+            ("h", Encoding::S1, "s1://h:6969"),
+            ("[::1]:7", Encoding::S4, "s4://[::1]:7"),
+            ("h", Encoding::Json, "http://h:6969/announce"),
+            ("s3://h:7", Encoding::Bep3, "s3://h:7"),
+            ("http://h/announce", Encoding::S5, "http://h/announce"),
+        ];
+        for (text, encoding, url) in table {
+            let address: TrackerAddress = text.parse().unwrap();
+            assert_eq!(address.announce_url(encoding), url, "{text}");
         }
     }
 

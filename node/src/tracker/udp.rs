@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use minibit_core::tracker::systems::s3;
 use minibit_core::tracker::udp::{MAX_REPLY, Server};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -113,16 +114,22 @@ impl Batch {
             return;
         }
         let now = clock.now();
-        let (mut announces, mut scrapes, mut refused) = (0, 0, 0);
+        let (mut announces, mut scrapes, mut refused, mut texts) = (0, 0, 0, 0);
         {
-            let tracker = &mut lock(registry).tracker;
+            let mut registry = lock(registry);
             for slot in &mut self.slots[..count] {
                 let Some(from) = slot.from.as_ref().and_then(address) else {
                     slot.reply.clear();
                     continue;
                 };
                 let own = |asker| own_address(&self.socket, asker);
-                server.answer(tracker, now, from, &slot.request[..slot.len], own, &mut slot.reply);
+                let request = &slot.request[..slot.len];
+                if s3::is_text(request) {
+                    registry.ask_datagram(from, own(from).map(IpAddr::V4), request, &mut slot.reply);
+                    texts += 1;
+                    continue;
+                }
+                server.answer(&mut registry.tracker, now, from, request, own, &mut slot.reply);
                 match slot.reply.get(3) {
                     Some(&ANNOUNCE) => announces += 1,
                     Some(&SCRAPE) => scrapes += 1,
@@ -131,7 +138,7 @@ impl Batch {
                 }
             }
         }
-        tally.udp.add(announces, scrapes, refused);
+        tally.udp.add(announces + texts, scrapes, refused);
         self.send(count);
     }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::execute::{CaseRuns, VariantRuns};
+use super::notes;
 use super::page;
 use super::rows::{self, Labelled};
 use super::summary::{Summary, markdown};
@@ -70,7 +71,10 @@ pub fn files(comparison: &Comparison<'_>) -> Result<Vec<(String, Vec<u8>)>, Repo
         .collect::<Result<_, _>>()?;
     let mut files = vec![
         ("summary.json".to_owned(), json(&Summary::new(cases, evidence))?),
-        ("summary.md".to_owned(), markdown(evidence, command).into_bytes()),
+        (
+            "summary.md".to_owned(),
+            markdown(evidence, command, &notes::markdown(cases, evidence)).into_bytes(),
+        ),
         ("runs.csv".to_owned(), rows::write(variants(cases).map(labelled))?),
         ("peers.csv".to_owned(), peers(cases)?),
         ("messages.csv".to_owned(), messages(cases)?),

@@ -6,6 +6,7 @@ use super::evidence::{Evidence, Finding, VariantEvidence};
 use super::execute::CaseRuns;
 use super::files::{Comparison, verdicts};
 use super::measures::{Better, Measure};
+use super::notes::{Note, notes};
 use super::{summary, words};
 use crate::report::format::{bytes, count, duration, grouped, number};
 use crate::report::plot::Figure;
@@ -32,6 +33,7 @@ struct Case<'a> {
     headline: String,
     description: &'a str,
     facts: Vec<String>,
+    notes: Vec<Note>,
     cards: Vec<Card>,
     checks: Vec<Check>,
     table: Table,
@@ -139,6 +141,7 @@ impl<'a> Case<'a> {
             headline: words::of_case(evidence),
             description: &first.description,
             facts,
+            notes: notes(case, evidence),
             cards: cards(evidence),
             checks: checks(case),
             table: table(evidence),

@@ -16,7 +16,7 @@ const SHORT: [(&str, &str); 4] = [
 ];
 
 /// Keys at the top of a scenario file.
-const TOP: [&str; 14] = [
+const TOP: [&str; 15] = [
     "$schema",
     "content",
     "defaults",
@@ -26,6 +26,7 @@ const TOP: [&str; 14] = [
     "name",
     "neighbours",
     "network",
+    "notes",
     "runs",
     "seed",
     "stop",

@@ -163,43 +163,18 @@ fn ends(estimate: &Estimate) -> Option<[Option<f64>; 2]> {
     estimate.interval.map(|Interval { low, high }| [end(low), end(high)])
 }
 
-/// `summary.md`: a table per case.
-pub fn markdown(evidence: &[Evidence], command: &str) -> String {
+/// `summary.md`: a table per case, and then the `notes`. Variants stand side by side when there are two, below each other when there are more.
+pub fn markdown(evidence: &[Evidence], command: &str, notes: &str) -> String {
     let mut text = format!("**{}**\n", words::headline(evidence));
     for case in evidence {
-        let _infallible = write!(text, "\n### {}\n\n{}.\n\n| |", case.name, words::of_case(case));
-        for variant in &case.variants {
-            let _infallible = write!(text, " {} |", variant.label);
-        }
-        for variant in case.variants.iter().skip(1) {
-            let _infallible = write!(text, " change to {}, 95 % interval | |", variant.label);
-        }
-        text.push_str("\n|---|");
-        text.push_str(&"--:|".repeat(case.variants.len()));
-        text.push_str(&"--:|---|".repeat(case.variants.len().saturating_sub(1)));
-        text.push('\n');
-        for measure in Measure::ALL {
-            if case.variants.iter().all(|variant| variant.estimated(measure).is_none()) {
-                continue;
-            }
-            let _infallible = write!(text, "| {} |", measure.title());
-            for variant in &case.variants {
-                let shown = variant.estimated(measure).map(|estimated| shown(measure, estimated));
-                let _infallible = write!(text, " {} |", shown.unwrap_or_else(|| "–".to_owned()));
-            }
-            for variant in 1..case.variants.len() {
-                let Some(finding) = case.finding(variant, measure) else {
-                    text.push_str(" – | |");
-                    continue;
-                };
-                let change = measure.shown_change(finding.change.estimate.value);
-                let interval =
-                    words::interval(finding).map_or_else(String::new, |interval| format!(" ({interval})"));
-                let _infallible = write!(text, " {change}{interval} | {} |", words::verdict(finding));
-            }
-            text.push('\n');
+        let _infallible = write!(text, "\n### {}\n\n{}.\n\n", case.name, words::of_case(case));
+        if case.variants.len() > 2 {
+            stacked(&mut text, case);
+        } else {
+            side_by_side(&mut text, case);
         }
     }
+    text.push_str(notes);
     let seeds = evidence.first().map_or(0, |case| case.seeds.len());
     let _infallible = write!(
         text,
@@ -207,6 +182,62 @@ pub fn markdown(evidence: &[Evidence], command: &str) -> String {
          percentile bootstrap. Repeat with\n\n```sh\n{command}\n```\n"
     );
     text
+}
+
+fn side_by_side(text: &mut String, case: &Evidence) {
+    text.push_str("| |");
+    for variant in &case.variants {
+        let _infallible = write!(text, " {} |", variant.label);
+    }
+    for variant in case.variants.iter().skip(1) {
+        let _infallible = write!(text, " change to {}, 95 % interval | |", variant.label);
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"--:|".repeat(case.variants.len()));
+    text.push_str(&"--:|---|".repeat(case.variants.len().saturating_sub(1)));
+    text.push('\n');
+    for measure in measured(case) {
+        let _infallible = write!(text, "| {} |", measure.title());
+        for variant in 0..case.variants.len() {
+            let _infallible = write!(text, " {} |", value(case, variant, measure));
+        }
+        for variant in 1..case.variants.len() {
+            text.push_str(&change(case, variant, measure));
+        }
+        text.push('\n');
+    }
+}
+
+fn stacked(text: &mut String, case: &Evidence) {
+    text.push_str("| | variant | | change, 95 % interval | |\n|---|---|--:|--:|---|\n");
+    for measure in measured(case) {
+        for (number, variant) in case.variants.iter().enumerate() {
+            let title = if number == 0 { measure.title() } else { "" };
+            let value = value(case, number, measure);
+            let _infallible = write!(text, "| {title} | {} | {value} |", variant.label);
+            text.push_str(&if number == 0 { " | |".to_owned() } else { change(case, number, measure) });
+            text.push('\n');
+        }
+    }
+}
+
+/// The measures of which some variant has a value.
+fn measured(case: &Evidence) -> impl Iterator<Item = Measure> {
+    let some = |measure: &Measure| case.variants.iter().any(|variant| variant.estimated(*measure).is_some());
+    Measure::ALL.into_iter().filter(some)
+}
+
+fn value(case: &Evidence, variant: usize, measure: Measure) -> String {
+    let estimated = case.variants[variant].estimated(measure);
+    estimated.map_or_else(|| "–".to_owned(), |estimated| shown(measure, estimated))
+}
+
+/// The two cells of a change against the first variant.
+fn change(case: &Evidence, variant: usize, measure: Measure) -> String {
+    let Some(finding) = case.finding(variant, measure) else { return " – | |".to_owned() };
+    let change = measure.shown_change(finding.change.estimate.value);
+    let interval = words::interval(finding).map_or_else(String::new, |interval| format!(" ({interval})"));
+    format!(" {change}{interval} | {} |", words::verdict(finding))
 }
 
 /// A value for a table: what is shown first, and of how many seeds it was not reached.
@@ -234,8 +265,16 @@ mod tests {
     fn a_table_for_a_pull_request() {
         insta::assert_snapshot!(
             "markdown",
-            markdown(&evidence(), "sim compare swarm.json --vary pieces=rarest-first,random")
+            markdown(&evidence(), "sim compare swarm.json --vary pieces=rarest-first,random", "")
         );
+    }
+
+    #[test]
+    fn more_than_two_variants_stand_below_each_other() {
+        let rows = [[10.0, 11.0, 12.0], [12.0, 13.0, 15.0], [9.0, 9.5, 9.0]].map(|values| rows(&values));
+        let [a, b, c] = &rows;
+        let evidence = [Evidence::new("swarm", &[("a", a), ("b", b), ("c", c)])];
+        insta::assert_snapshot!("markdown_of_three", markdown(&evidence, "sim compare", "\n**a**: a note\n"));
     }
 
     #[test]

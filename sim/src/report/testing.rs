@@ -1,5 +1,6 @@
 //! Invented swarms for the tests: plausible shapes without a simulation, from a generator of a few lines.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use minibit_core::Instant;
@@ -343,6 +344,7 @@ fn scenario(name: &str, len: u64, groups: &[(&str, u32)]) -> Scenario {
     Scenario {
         name: name.to_owned(),
         description: "A swarm that was invented.".to_owned(),
+        notes: BTreeMap::new(),
         seed: 1,
         runs: 1,
         content: Content { len, piece_len, block_len: 16_384 },

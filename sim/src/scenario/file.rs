@@ -26,6 +26,8 @@ pub struct File {
     pub name: Option<String>,
     /// What the scenario shows, for the report.
     pub description: Option<String>,
+    /// What there is to say about variants of it, for the report of `sim compare`: by what they are called there.
+    pub notes: Option<BTreeMap<String, String>>,
     /// Seed of the first run, 1 by default; each further run takes the next number.
     pub seed: Option<u64>,
     /// How many runs, each with its own seed. Default: 1.

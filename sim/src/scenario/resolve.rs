@@ -68,6 +68,7 @@ pub(super) fn resolve(file: &File, stem: &str, base: &Path) -> Result<Scenario, 
     let scenario = Scenario {
         name,
         description,
+        notes: file.notes.clone().unwrap_or_default(),
         seed,
         runs,
         content,

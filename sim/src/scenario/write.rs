@@ -54,6 +54,7 @@ fn file(scenario: &Scenario) -> File {
         schema: None,
         name: Some(scenario.name.clone()),
         description: Some(scenario.description.clone()),
+        notes: (!scenario.notes.is_empty()).then(|| scenario.notes.clone()),
         seed: Some(scenario.seed),
         runs: Some(scenario.runs),
         content: Content {

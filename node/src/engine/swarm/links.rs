@@ -1,6 +1,7 @@
 //! The connections of a swarm, by the slots of the core's ids: dialled, open, forgotten.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use minibit_core::{ConnId, Input, Message};
@@ -21,6 +22,10 @@ pub(super) enum State {
 impl Swarm {
     pub(super) fn send(&mut self, to: ConnId, message: Message<Bytes>) {
         let Some(State::Open { link, unflushed, .. }) = state_mut(&mut self.links, to) else { return };
+        // What an encoding has no word for is not said.
+        if !link.speaks(message.kind()) {
+            return;
+        }
         if !std::mem::replace(unflushed, true) {
             self.unflushed.push(to);
         }
@@ -43,7 +48,8 @@ impl Swarm {
 
     pub(super) fn open(&mut self, conn: ConnId, opened: Opened) {
         let limits = self.machine.limits();
-        let link = Link::start(self.id, conn, opened, &self.config, limits, &self.shared);
+        let names = Arc::clone(&self.names);
+        let link = Link::start((self.id, conn), opened, names, self.config.handshake, limits, &self.shared);
         self.place(conn, State::Open { link, unflushed: false, has_given: false });
     }
 
