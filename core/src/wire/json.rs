@@ -11,6 +11,8 @@
 //! {"type":"extended","id":0,"payload":"<base64>"}
 //! ```
 //!
+//! Where connections open without a handshake, an [`Introduction`] comes before the first message.
+//!
 //! Read strictly: a key that the type does not have, a key twice, a missing key, `null`, and base64 that is not canonical are
 //! errors. Objects do not nest, so depth is no matter. White space between tokens is allowed, a little of it.
 //!
@@ -23,9 +25,11 @@ use crate::id::BlockSpan;
 use crate::message::{Extended, Handshake, Message, MessageKind};
 
 mod fields;
+mod introduction;
 mod write;
 
 use fields::Fields;
+pub use introduction::Introduction;
 pub(super) use write::{encode, encoded_len};
 
 /// What an object may have beside its base64: keys, numbers, white space. The longest is the handshake, 151 bytes.

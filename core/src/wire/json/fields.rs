@@ -100,6 +100,17 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Does `type` name this?
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.kind.0 == name
+    }
+
+    /// The swarm and the port of an introduction.
+    pub(super) fn introduction(self) -> Option<(InfoHash, u16)> {
+        let Self { info_hash, port, .. } = self;
+        Some((InfoHash::from_hex(&info_hash?.0)?, port?))
+    }
+
     /// The kind that `type` names.
     pub(super) fn kind(&self) -> Result<MessageKind, JsonError> {
         let named = |kind: &MessageKind| kind.name() == self.kind.0;
