@@ -79,6 +79,7 @@ fn scenario(swarm: &Swarm) -> Scenario {
             events: u64::MAX,
             stuck_after: Duration::from_mins(1),
         },
+        disk: Duration::ZERO,
         timeline: Duration::from_secs(1),
         expect: Vec::new(),
     }
