@@ -218,7 +218,7 @@ impl Engine {
                 self.swarms[swarm].input(now, Input::Sent { to: conn, bytes });
             }
             Event::Gone { swarm, conn } => self.swarms[swarm].gone(now, conn),
-            Event::Dialled { swarm, conn, stream } => self.swarms[swarm].dialled(now, conn, stream),
+            Event::Dialled { swarm, conn, opened } => self.swarms[swarm].dialled(now, conn, opened),
             Event::Arrived(arrival) => {
                 if let Some(swarm) = self.swarm_of(&arrival) {
                     swarm.arrived(now, arrival);
@@ -297,6 +297,7 @@ impl Engine {
             disk: Some(storage.start(done_in)?),
             done,
             trackers,
+            port: self.options.port,
             dial_from: self.options.from,
             verbose: self.options.verbose,
             shared: self.shared.clone(),
@@ -334,6 +335,7 @@ impl Engine {
             // Nothing is ever done on no disk.
             done: mpsc::unbounded_channel().1,
             trackers,
+            port: self.options.port,
             dial_from: self.options.from,
             verbose: self.options.verbose,
             shared: self.shared.clone(),

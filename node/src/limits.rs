@@ -23,6 +23,8 @@ pub(crate) const WRITE_SLICES: usize = 64;
 pub(crate) const EVENTS: usize = 16;
 /// What was said before a connection is closed has so long to leave.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
+/// The core is told so often that what waits for a connection is held back by a limit of the user's.
+pub(crate) const HELD_BACK: Duration = Duration::from_millis(500);
 /// An address that has not answered a dial by then does not answer.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The kernel's buffers of one connection, each way: two send credits of the LAN profile, so that the wire never runs dry

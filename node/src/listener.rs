@@ -32,8 +32,9 @@ const PORTS: std::ops::RangeInclusive<u16> = 6881..=6889;
 /// What the first bytes of a connection say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// The peer protocol. The swarm is not named where connections open without a handshake.
-    Peer { encoding: Encoding, info_hash: Option<InfoHash> },
+    /// The peer protocol. The swarm is not named by who neither shakes hands nor introduces itself, and the port on which the peer listens
+    /// is what only an introduction tells.
+    Peer { encoding: Encoding, info_hash: Option<InfoHash>, port: Option<u16> },
     /// A JSON command, to a tracker or for a name.
     Command,
     /// An HTTP request.

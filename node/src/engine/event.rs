@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use minibit_core::announce::{AnnounceError, AnnounceResponse};
 use minibit_core::{ConnId, InfoHash, Message};
-use tokio::net::TcpStream;
 
 use super::link;
 use crate::storage::StorageError;
@@ -19,12 +18,12 @@ pub(crate) type SwarmId = usize;
 pub(crate) enum Event {
     /// Messages have come, in this order.
     Messages { swarm: SwarmId, conn: ConnId, messages: Vec<Message<Bytes>> },
-    /// So many bytes of credit have left.
+    /// So many bytes of credit have left; 0: a limit holds them back.
     Sent { swarm: SwarmId, conn: ConnId, bytes: u32 },
     /// The connection has ended, or has brought what makes no sense.
     Gone { swarm: SwarmId, conn: ConnId },
     /// A dial has ended; `None`: in vain.
-    Dialled { swarm: SwarmId, conn: ConnId, stream: Option<TcpStream> },
+    Dialled { swarm: SwarmId, conn: ConnId, opened: Option<link::Opened> },
     /// Somebody has connected and speaks the peer protocol.
     Arrived(Arrival),
     /// The tracker has answered, or has failed to.
@@ -37,7 +36,8 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) opened: link::Opened,
+    /// Where it listens, if it has introduced itself, or else where it comes from.
     pub(crate) addr: SocketAddr,
-    /// The swarm that its first message names; `None` when connections open without a handshake.
+    /// The swarm that its first bytes name, if they do.
     pub(crate) info_hash: Option<InfoHash>,
 }

@@ -80,8 +80,11 @@ impl Handle {
     /// Somebody has connected who speaks the peer protocol. Where the engine is behind, it waits: as many as the listener has places
     /// for.
     pub(crate) async fn arrived(&self, visitor: Visitor) {
-        let Visitor { stream, prefix, addr, opening, place } = visitor;
-        if let Opening::Peer { encoding, info_hash } = opening {
+        let Visitor { stream, prefix, mut addr, opening, place } = visitor;
+        if let Opening::Peer { encoding, info_hash, port } = opening {
+            if let Some(port) = port.filter(|&port| port != 0) {
+                addr.set_port(port);
+            }
             tune(&stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
             // Closed with the rest when the engine has ended.

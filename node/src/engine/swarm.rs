@@ -11,9 +11,10 @@ use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use minibit_core::announce::{AnnounceError, AnnounceRequest};
 use minibit_core::boundary::{DiskDone, DiskOp, Event as CoreEvent, Net};
+use minibit_core::wire::json::Introduction;
 use minibit_core::{Config, ConnId, InfoHash, Input, Instant, Message, Outbox, Output};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -54,6 +55,10 @@ pub(crate) struct Swarm {
     followups: VecDeque<Input<Net>>,
     /// Who has connected and waits for the core's answer.
     arriving: Option<Opened>,
+    /// What came with a connection that was let in, until the core has heard of all that comes before.
+    came_along: Option<(ConnId, Vec<Message<Bytes>>)>,
+    /// What we say first where connections open without a handshake.
+    introduction: Option<Bytes>,
     trackers: Option<Arc<Trackers>>,
     /// Announces that are under way.
     announces: JoinSet<()>,
@@ -78,6 +83,8 @@ pub(crate) struct Parts {
     pub(crate) disk: Option<Disk>,
     pub(crate) done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
     pub(crate) trackers: Option<Trackers>,
+    /// The port on which we listen.
+    pub(crate) port: u16,
     pub(crate) dial_from: Option<IpAddr>,
     pub(crate) verbose: bool,
     pub(crate) shared: Shared,
@@ -95,10 +102,16 @@ impl Swarm {
             disk,
             done,
             trackers,
+            port,
             dial_from,
             verbose,
             shared,
         } = parts;
+        let introduction = (!config.handshake).then(|| {
+            let mut frame = BytesMut::new();
+            Introduction { info_hash, port }.encode(&mut frame);
+            frame.freeze()
+        });
         Self {
             id,
             info_hash,
@@ -114,6 +127,8 @@ impl Swarm {
             unflushed: Vec::new(),
             followups: VecDeque::new(),
             arriving: None,
+            came_along: None,
+            introduction,
             trackers: trackers.map(Arc::new),
             announces: JoinSet::new(),
             dial_from,
@@ -134,7 +149,7 @@ impl Swarm {
         self.machine.is_over()
     }
 
-    /// Do connections of this swarm open without a handshake that would name it?
+    /// Do connections of this swarm open without a handshake that would name it? A peer may have no introduction for it, either.
     pub(crate) const fn is_nameless(&self) -> bool {
         !self.config.handshake
     }
@@ -192,14 +207,14 @@ impl Swarm {
         self.input(now, Input::Disconnected { conn });
     }
 
-    pub(crate) fn dialled(&mut self, now: Instant, conn: ConnId, stream: Option<tokio::net::TcpStream>) {
+    pub(crate) fn dialled(&mut self, now: Instant, conn: ConnId, opened: Option<Opened>) {
         if self.state_mut(conn).is_none() {
             return;
         }
-        let Some(stream) = stream else { return self.gone(now, conn) };
-        let encoding = self.config.encoding;
-        self.open(conn, Opened { stream, prefix: bytes::BytesMut::new(), encoding, place: None });
+        let Some(opened) = opened else { return self.gone(now, conn) };
+        let messages = self.open(conn, opened);
         self.input(now, Input::Connected { conn });
+        self.messages(now, conn, messages);
     }
 
     pub(crate) fn arrived(&mut self, now: Instant, arrival: Arrival) {
@@ -207,6 +222,9 @@ impl Swarm {
         self.arriving = Some(arrival.opened);
         // There is one arrival at a time, and the answer comes at once: one ticket is enough.
         self.input(now, Input::Incoming { ticket: 0, addr: arrival.addr });
+        if let Some((conn, messages)) = self.came_along.take() {
+            self.messages(now, conn, messages);
+        }
     }
 
     /// Everything that is there has been taken in: what was gathered leaves.
@@ -257,7 +275,9 @@ impl Swarm {
             }
             Output::Accept { conn, .. } => {
                 if let Some(opened) = self.arriving.take() {
-                    self.open(conn, opened);
+                    let messages = self.open(conn, opened);
+                    self.introduce(conn);
+                    self.came_along = Some((conn, messages));
                 }
             }
             Output::Refuse { .. } => self.arriving = None,

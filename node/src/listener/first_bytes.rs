@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use minibit_core::InfoHash;
 use minibit_core::config::Encoding;
+use minibit_core::wire::json::Introduction;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -50,7 +51,11 @@ fn tell(first: &[u8]) -> Told {
             }
             let info_hash = first.get(INFO_HASH_AT).and_then(|bytes| bytes.try_into().ok()).map(InfoHash);
             info_hash.map_or(Told::More, |info_hash| {
-                Told::Opening(Opening::Peer { encoding: Encoding::Bep3, info_hash: Some(info_hash) })
+                Told::Opening(Opening::Peer {
+                    encoding: Encoding::Bep3,
+                    info_hash: Some(info_hash),
+                    port: None,
+                })
             })
         }
         [0, ..] => tell_json(first),
@@ -83,7 +88,8 @@ fn tell_json(first: &[u8]) -> Told {
         (Some(command), kind) if kind.is_none_or(|kind| command < kind) => Told::Opening(Opening::Command),
         (_, Some(_)) if all_here => {
             let info_hash = find(b"\"info_hash\"").and_then(|at| info_hash_after(&object[at + 11..]));
-            Told::Opening(Opening::Peer { encoding: Encoding::Json, info_hash })
+            let port = Introduction::parse(object).map(|introduction| introduction.port);
+            Told::Opening(Opening::Peer { encoding: Encoding::Json, info_hash, port })
         }
         _ if all_here => Told::Nothing,
         _ => Told::More,
@@ -114,7 +120,7 @@ mod tests {
     }
 
     fn peer(encoding: Encoding, info_hash: Option<[u8; 20]>) -> Told {
-        Told::Opening(Opening::Peer { encoding, info_hash: info_hash.map(InfoHash) })
+        Told::Opening(Opening::Peer { encoding, info_hash: info_hash.map(InfoHash), port: None })
     }
 
     /// What is told when the bytes come one by one, and how many that took.
@@ -144,6 +150,10 @@ mod tests {
         assert_eq!(told(&handshake), (peer(Encoding::Json, Some(expected)), handshake.len()));
         let other_order = framed(&format!(r#" {{ "info_hash" : "{hash}", "type": "handshake"}}"#));
         assert_eq!(told(&other_order).0, peer(Encoding::Json, Some(expected)));
+        let introduction = framed(&format!(r#"{{"type":"introduction","info_hash":"{hash}","port":6881}}"#));
+        let introduced =
+            Opening::Peer { encoding: Encoding::Json, info_hash: Some(InfoHash(expected)), port: Some(6881) };
+        assert_eq!(told(&introduction), (Told::Opening(introduced), introduction.len()));
         let nameless = framed(r#"{"type":"bitfield","bits":"AA=="}"#);
         assert_eq!(told(&nameless).0, peer(Encoding::Json, None));
         let broken = framed(r#"{"type":"handshake","info_hash":"xyz"}"#);

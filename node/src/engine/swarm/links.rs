@@ -33,18 +33,36 @@ impl Swarm {
 
     pub(super) fn connect(&mut self, conn: ConnId, addr: SocketAddr) {
         let (swarm, from, events) = (self.id, self.dial_from, self.shared.events.clone());
+        let (encoding, introduction) = (self.config.encoding, self.introduction.clone());
         let dialling = tokio::spawn(async move {
-            let stream = dial(addr, from).await.ok();
+            let opened = dial(addr, from, introduction).await.ok().map(|(stream, prefix)| Opened {
+                stream,
+                prefix,
+                encoding,
+                place: None,
+            });
             // Nobody is left to be told when the engine has ended.
-            let _ = events.send(Event::Dialled { swarm, conn, stream }).await;
+            let _ = events.send(Event::Dialled { swarm, conn, opened }).await;
         });
         self.place(conn, State::Dialling(dialling.abort_handle()));
     }
 
-    pub(super) fn open(&mut self, conn: ConnId, opened: Opened) {
+    /// Gives a connection its tasks, and returns the messages that have come already.
+    pub(super) fn open(&mut self, conn: ConnId, opened: Opened) -> Vec<Message<Bytes>> {
         let limits = self.machine.limits();
-        let link = Link::start(self.id, conn, opened, &self.config, limits, &self.shared);
+        let (link, messages) = Link::start(self.id, conn, opened, &self.config, limits, &self.shared);
         self.place(conn, State::Open { link, unflushed: false, has_given: false });
+        messages
+    }
+
+    /// Says who we are to a peer that has been let in and waits for that, where there is no handshake.
+    pub(super) fn introduce(&mut self, conn: ConnId) {
+        let Some(introduction) = self.introduction.clone() else { return };
+        let Some(State::Open { link, unflushed, .. }) = state_mut(&mut self.links, conn) else { return };
+        link.introduce(&introduction);
+        if !std::mem::replace(unflushed, true) {
+            self.unflushed.push(conn);
+        }
     }
 
     pub(super) fn place(&mut self, conn: ConnId, state: State) {
