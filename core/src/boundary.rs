@@ -157,11 +157,12 @@ pub enum Input<E: Env> {
         /// The message.
         message: Message<E::Data>,
     },
-    /// Data has left for the network: new credit to send.
+    /// Data has left for the network: new credit to send. Or none has because of a limit of ours, and not because the peer does not read;
+    /// a driver with such a limit says so every second while data waits for it.
     Sent {
         /// On which connection.
         to: ConnId,
-        /// Bytes of blocks and of extension messages: the sum of their [`Message::credited_len`].
+        /// Bytes of blocks and of extension messages: the sum of their [`Message::credited_len`]. 0: they are held back.
         bytes: u32,
     },
     /// A disk operation is done.

@@ -25,6 +25,8 @@ pub(crate) const EVENTS: usize = 16;
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
 /// … and a piece that somebody has come for so long: one of 4 MiB takes half of it at 1 Mbit/s.
 pub(crate) const LAST_PIECE: Duration = Duration::from_mins(1);
+/// The core is told so often that what waits for a connection is held back by a limit of the user's.
+pub(crate) const HELD_BACK: Duration = Duration::from_millis(500);
 /// An address that has not answered a dial by then does not answer.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The kernel's buffers of one connection, each way: two send credits of the LAN profile, so that the wire never runs dry

@@ -20,7 +20,7 @@ use crate::listener::Visitor;
 pub(crate) async fn serve_sizes(visitor: Visitor, engine: Handle) {
     let Visitor { mut stream, mut prefix, addr, place, .. } = visitor;
     if let Some(file) = answer_sizes(&mut stream, &mut prefix, &engine).await {
-        let opening = Opening::Peer { encoding: Encoding::S4, info_hash: None, file: Some(file) };
+        let opening = Opening::Peer { encoding: Encoding::S4, info_hash: None, file: Some(file), port: None };
         engine.arrived(Visitor { stream, prefix, addr, opening, place }).await;
     }
 }

@@ -54,6 +54,8 @@ pub struct Scenario {
     pub content: Content,
     /// The network between the peers.
     pub network: Network,
+    /// How long a disk takes for each thing that is asked of it, however much that is at a time.
+    pub disk: Duration,
     /// The tracker, when there is one.
     pub tracker: Option<Tracker>,
     /// The peers. Peer numbers follow the order of the groups.

@@ -6,7 +6,7 @@
 //! calls, `act` what becomes of outputs, `tracker` the tracker's host, `coming` joining and leaving, `watch` the stop rules, `sample` the timeline,
 //! `copies` how pieces spread, `trace` the log of events.
 //!
-//! What is assumed: disks are as fast as needed and hashing takes no time; connection set-up costs one round trip and two
+//! What is assumed: disks do any number of things at a time, each in the same time, which is none unless the scenario says so; connection set-up costs one round trip and two
 //! 40-byte segments; a closed connection drops what was still on its way, unless the end that closes it is done, and the other end hears of it one delay later;
 //! announces are single datagrams with BEP 15's sizes (or the JSON text's), without its exchange of connection ids.
 
@@ -54,6 +54,8 @@ enum Event {
     Wake(u32),
     /// A participant joins.
     Join(u32),
+    /// A participant's disk has done the first of what it was asked for.
+    Disk(u32),
     /// A participant leaves, as planned.
     Leave(u32, coming::Farewell),
     /// A participant hears that a connection is gone, or could not be opened.
@@ -151,7 +153,7 @@ struct World<'a> {
     timeline: Timeline,
     outbox: Outbox<Simulated>,
     deliveries: Vec<Delivery<Packet>>,
-    /// Completions of the disk, which is as fast as needed.
+    /// Completions of a disk that takes no time.
     done: VecDeque<Input<Simulated>>,
     trace: Option<Trace<'a>>,
 }
@@ -297,6 +299,7 @@ impl<'a> World<'a> {
             Event::Net(event) => self.on_network(event),
             Event::Wake(peer) => self.on_wake(peer),
             Event::Join(peer) => self.join(peer),
+            Event::Disk(peer) => self.on_disk(peer),
             Event::Leave(peer, farewell) => self.leave(peer, farewell),
             Event::Gone(gone) => self.on_gone(gone),
             Event::Contact(peer) => self.on_contact(peer),

@@ -201,3 +201,23 @@ fn the_seeding_tracker_counts_announces_in_both_directions() {
     assert!(received >= 5 && received <= announced, "{received} of {announced}");
     assert_eq!(tracker.sent[ANNOUNCE_RESPONSE].count, received);
 }
+
+/// One block is read, written and checked: nothing else takes time here.
+#[test]
+fn a_slow_disk_takes_its_time_for_each_thing() {
+    let time = |disk: &str| {
+        let scenario = parse(&json!({
+            "content": { "size": "16 KiB", "piece": "16 KiB" },
+            "network": { "latency": { "one_way": "10 ms" } },
+            "disk": disk,
+            "groups": [
+                { "name": "seed", "pieces": "all", "up": "unlimited", "down": "unlimited" },
+                { "name": "peer", "up": "unlimited", "down": "unlimited" }
+            ]
+        }));
+        let result = run(&scenario);
+        result.peers[1].download_time().expect("it is complete")
+    };
+    let disk = std::time::Duration::from_millis(7);
+    assert_eq!(time("7 ms"), time("0 s") + 3 * disk);
+}

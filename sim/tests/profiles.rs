@@ -65,6 +65,7 @@ fn scenario(profile: Profile, pieces: u32, first: u32) -> Scenario {
             events: 10_000_000,
             stuck_after: Duration::from_mins(10),
         },
+        disk: Duration::ZERO,
         timeline: Duration::from_secs(10),
         expect: Vec::new(),
     }

@@ -23,7 +23,7 @@ use crate::torrent::peer::Peer;
 
 /// Slots are looked over so often while somebody waits.
 const LOOK: Duration = Duration::from_millis(250);
-/// A peer that has taken no block of what it is being sent for so long does not read. A block in this time is 8 KiB/s.
+/// A peer that has taken no block of what it is being sent for so long does not read, unless we held it back. A block in this time is 8 KiB/s.
 const STUCK: u64 = 2 * NANOS_PER_SEC;
 /// Block data that waits for peers that do not read and have lost their slots for it. Beyond, they lose their connections.
 const STUCK_BYTES: u64 = 4 << 20;
@@ -46,6 +46,11 @@ impl SlotUse {
 
     /// It is unchoked, or asks for something while nothing is being sent to it.
     pub(crate) const fn begin(&mut self, now: Instant) {
+        self.used = now;
+    }
+
+    /// What is being sent to it waits, and it is we who let it wait.
+    pub(crate) const fn held_back(&mut self, now: Instant) {
         self.used = now;
     }
 

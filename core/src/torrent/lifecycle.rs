@@ -98,8 +98,8 @@ impl<E: Env> Torrent<E> {
         if self.config.handshake {
             self.send_handshake(now, conn, out);
         } else {
-            // When both ends have dialled there are two connections now. Without ids the ends cannot agree on one, and if
-            // each closed its own there would be none: both stay.
+            // When both ends have dialled at the same time there are two connections now. Without ids the ends cannot agree on one, and
+            // if each closed its own there would be none: both stay. Who has come to us is not dialled: it says where it listens.
             self.opened(now, conn, out);
         }
     }

@@ -266,6 +266,12 @@ impl<E: Env> Torrent<E> {
     }
 
     pub(crate) fn on_sent(&mut self, now: Instant, conn: ConnId, bytes: u32, out: &mut Outbox<E>) {
+        if bytes == 0 {
+            if let Some(peer) = self.conns.get_mut(conn) {
+                peer.slot.held_back(now);
+            }
+            return;
+        }
         let bytes = self.on_extended_sent(now, conn, bytes, out);
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.in_flight > 0) else { return };
         peer.in_flight = peer.in_flight.saturating_sub(bytes);

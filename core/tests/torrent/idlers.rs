@@ -5,7 +5,7 @@ use core::time::Duration;
 use minibit_core::boundary::DisconnectReason;
 use minibit_core::config::{Config, Limits};
 use minibit_core::message::MessageKind;
-use minibit_core::{Bitfield, BlockSpan, ConnId, Instant, Message};
+use minibit_core::{Bitfield, BlockSpan, ConnId, Input, Instant, Message};
 
 use crate::support::solo::{Said, closed, kinds};
 use crate::support::{BLOCK, Solo, geometry, pieces, plain};
@@ -152,6 +152,32 @@ fn slots_in_use_and_slots_that_nobody_wants_stay() {
         solo.wait(Duration::from_millis(100));
     }
     assert!(conns.iter().all(|&conn| !solo.view(conn).unwrap().am_choking));
+}
+
+/// With a limit of a few KiB per second a block takes longer than a peer that does not read is waited for.
+#[test]
+fn one_that_we_hold_back_does_not_lose_its_slot() {
+    let keeps_slot = |held_back: bool| {
+        let mut solo = Solo::seeder(lan(), geometry(8, 4));
+        solo.clogged = true;
+        let (conn, _) = honest(&mut solo);
+        for _ in 0..10 {
+            solo.meet_taker(true);
+        }
+        first_blocks(4).for_each(|span| drop(solo.hear(conn, Message::Request(span))));
+        for _ in 0..20 {
+            solo.wait(Duration::from_secs(1));
+            if held_back {
+                solo.input(Input::Sent { to: conn, bytes: 0 });
+            }
+            if solo.view(conn).unwrap().am_choking {
+                return false;
+            }
+        }
+        true
+    };
+    assert!(keeps_slot(true));
+    assert!(!keeps_slot(false));
 }
 
 /// A leecher passes slots on as well, and a simulated participant never: its results are those of the choker alone.

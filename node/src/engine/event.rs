@@ -19,7 +19,7 @@ pub(crate) type SwarmId = usize;
 pub(crate) enum Event {
     /// Messages have come, in this order.
     Messages { swarm: SwarmId, conn: ConnId, messages: Vec<Message<Bytes>> },
-    /// So many bytes of credit have left.
+    /// So many bytes of credit have left; 0: a limit holds them back.
     Sent { swarm: SwarmId, conn: ConnId, bytes: u32 },
     /// The connection has ended, or has brought what makes no sense.
     Gone { swarm: SwarmId, conn: ConnId },
@@ -39,6 +39,7 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) opened: link::Opened,
+    /// Where it listens, if it says so, or else where it comes from.
     pub(crate) addr: SocketAddr,
     /// The swarm that its first message names.
     pub(crate) info_hash: Option<InfoHash>,

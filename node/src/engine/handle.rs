@@ -89,8 +89,11 @@ impl Handle {
     /// Somebody has connected who speaks the peer protocol. Where the engine is behind, it waits: as many as the listener has places
     /// for.
     pub(crate) async fn arrived(&self, visitor: Visitor) {
-        let Visitor { stream, prefix, addr, opening, place } = visitor;
-        if let Opening::Peer { encoding, info_hash, file } = opening {
+        let Visitor { stream, prefix, mut addr, opening, place } = visitor;
+        if let Opening::Peer { encoding, info_hash, file, port } = opening {
+            if let Some(port) = port {
+                addr.set_port(port.get());
+            }
             tune(&stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
             // Closed with the rest when the engine has ended.

@@ -24,8 +24,8 @@ use tokio::time::sleep;
 use super::buffers::Buffers;
 use super::event::{Event, SwarmId};
 use super::outbound::{Batch, Full, Outbound};
-use super::rate::Limiter;
-use crate::limits::{LAST_PIECE, LAST_WORDS, LEAST_READ, WRITE_SLICES};
+use super::rate::{Limiter, Paced};
+use crate::limits::{HELD_BACK, LAST_PIECE, LAST_WORDS, LEAST_READ, WRITE_SLICES};
 
 /// What all connections share.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub(crate) struct Opened {
 }
 
 impl Link {
-    /// Starts the tasks.
+    /// Starts the tasks. Returns the messages that the other end has sent already.
     pub(crate) fn start(
         (swarm, conn): (SwarmId, ConnId),
         opened: Opened,
@@ -75,28 +75,35 @@ impl Link {
         handshake: bool,
         limits: wire::Limits,
         shared: &Shared,
-    ) -> Self {
+    ) -> (Self, Vec<Message<Bytes>>) {
         let Opened { stream, prefix, encoding, place } = opened;
         let (read_half, write_half) = stream.into_split();
         let (asked_in, asked) = mpsc::unbounded_channel();
-        let reader = Reader {
+        let mut reader = Reader {
             stream: read_half,
             decoder: Decoder::new(Speech { encoding, names: &names }, handshake, limits),
             asked,
-            partial: prefix,
+            partial: BytesMut::new(),
+            paced: shared.down.clone().map(Paced::new),
             shared: shared.clone(),
         };
         let outbound = Arc::new(Outbound::new(encoding, names));
         let writer = Writer {
+            swarm,
+            conn,
             _place: place,
             stream: write_half,
             outbound: Arc::clone(&outbound),
+            paced: shared.up.clone().map(Paced::new),
+            paid: 0,
             shared: shared.clone(),
         };
-        let reader = tokio::spawn(reader.run(swarm, conn)).abort_handle();
-        tokio::spawn(writer.run(swarm, conn));
+        // What was read to tell the protocol may hold whole messages.
+        let Taken { messages, over } = reader.decode(prefix);
+        let reader = tokio::spawn(reader.run(swarm, conn, over)).abort_handle();
+        tokio::spawn(writer.run());
         let bare = encoding.answers_bare().then(|| Bare { answers: InOrder::new(), asked: asked_in });
-        Self { encoding, outbound, reader, bare }
+        (Self { encoding, outbound, reader, bare }, messages)
     }
 
     /// Is there a word for such a message? A sign of life is none where answers are bare.
@@ -145,48 +152,41 @@ struct Reader {
     asked: mpsc::UnboundedReceiver<Message<Bytes>>,
     /// The beginning of a message whose rest has not come.
     partial: BytesMut,
+    paced: Option<Paced>,
     shared: Shared,
 }
 
 /// What one read has brought.
 struct Taken {
     messages: Vec<Message<Bytes>>,
-    /// Bytes that were read; 0: the other end has closed.
-    bytes: usize,
-    /// Nothing more comes, or nothing that makes sense.
+    /// What comes makes no sense.
     over: bool,
 }
 
 impl Reader {
-    async fn run(mut self, swarm: SwarmId, conn: ConnId) {
-        // What was read to tell the protocol may hold whole messages.
-        let prefix = self.partial.split();
-        let mut taken = self.decode(prefix.len().max(1), prefix.clone());
-        loop {
+    /// Hands on what comes, unless it is `over` before it has begun.
+    async fn run(mut self, swarm: SwarmId, conn: ConnId, mut over: bool) {
+        while !over {
+            let Ok((bytes @ 1.., chunk)) = self.read().await else { break };
+            if let Some(paced) = &mut self.paced {
+                paced.turn().await.take(bytes).await;
+            }
+            let taken = self.decode(chunk);
+            over = taken.over;
             if !taken.messages.is_empty() {
                 let event = Event::Messages { swarm, conn, messages: taken.messages };
                 if self.shared.events.send(event).await.is_err() {
                     return;
                 }
             }
-            if taken.over {
-                break;
-            }
-            if let Some(limiter) = &self.shared.down {
-                limiter.pay(taken.bytes).await;
-            }
-            taken = match self.read().await {
-                Ok((bytes, chunk)) => self.decode(bytes, chunk),
-                Err(_) => break,
-            };
         }
         // Nobody is left to be told when the engine has ended.
         let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
     }
 
-    /// Waits for bytes, and returns how many came, behind what was left from the last time. While it waits it holds no buffer.
+    /// Waits for bytes, and returns how many came (none: the other end has closed), behind what was left from the last time. While it waits it holds no buffer.
     async fn read(&mut self) -> io::Result<(usize, BytesMut)> {
-        let most = self.shared.down.as_ref().map_or(usize::MAX, |limiter| limiter.step());
+        let most = self.paced.as_ref().map_or(usize::MAX, Paced::most);
         poll_fn(|context| {
             let mut chunk = self.shared.buffers.take();
             // A long message is not copied more often than its length has doubled.
@@ -196,6 +196,9 @@ impl Reader {
             match polled {
                 Poll::Pending => {
                     self.shared.buffers.give_back(chunk);
+                    if let Some(paced) = &mut self.paced {
+                        paced.rest();
+                    }
                     Poll::Pending
                 }
                 Poll::Ready(read) => Poll::Ready(read.map(|bytes| (bytes, chunk))),
@@ -205,9 +208,9 @@ impl Reader {
     }
 
     /// Takes all messages out of the chunk and remembers the beginning of one whose rest has not come.
-    fn decode(&mut self, bytes: usize, mut chunk: BytesMut) -> Taken {
+    fn decode(&mut self, mut chunk: BytesMut) -> Taken {
         let mut messages = Vec::new();
-        let mut over = bytes == 0;
+        let mut over = false;
         while let Ok(request) = self.asked.try_recv() {
             self.decoder.sent(&request);
         }
@@ -225,20 +228,25 @@ impl Reader {
         self.partial.clear();
         self.partial.extend_from_slice(&chunk);
         self.shared.buffers.give_back(chunk);
-        Taken { messages, bytes, over }
+        Taken { messages, over }
     }
 }
 
 struct Writer {
+    swarm: SwarmId,
+    conn: ConnId,
     /// Free when the socket is closed.
     _place: Option<OwnedSemaphorePermit>,
     stream: OwnedWriteHalf,
     outbound: Arc<Outbound>,
+    paced: Option<Paced>,
+    /// Bytes whose turn has come and that the socket had no room for.
+    paid: usize,
     shared: Shared,
 }
 
 impl Writer {
-    async fn run(mut self, swarm: SwarmId, conn: ConnId) {
+    async fn run(mut self) {
         let outbound = Arc::clone(&self.outbound);
         // The other end may not be reading: last words do not hold the connection for long.
         let patience = async {
@@ -246,31 +254,101 @@ impl Writer {
             sleep(patience).await;
         };
         tokio::select! {
-            () = self.send_all(swarm, conn) => {}
+            () = self.send_all() => {}
             () = patience => {}
         }
     }
 
-    async fn send_all(&mut self, swarm: SwarmId, conn: ConnId) {
+    async fn send_all(&mut self) {
+        let (swarm, conn) = (self.swarm, self.conn);
         while let Some(mut batch) = self.outbound.next().await {
             while !batch.is_sent() {
+                if self.paid == 0 {
+                    self.wait_for_turn(&mut batch).await;
+                }
                 let Ok(written) = self.write(&batch).await else { return };
                 let bytes = batch.advance(written);
                 if bytes > 0 && self.shared.events.send(Event::Sent { swarm, conn, bytes }).await.is_err() {
                     return;
                 }
-                if let Some(limiter) = &self.shared.up {
-                    limiter.pay(written).await;
-                }
             }
+            if let Some(paced) = self.paced.as_mut().filter(|_| self.outbound.is_empty()) {
+                paced.rest();
+            }
+        }
+    }
+
+    /// Where the rate is limited, waits for a turn and for the end of it. That may take long, and is not the peer's fault: the core is told so.
+    async fn wait_for_turn(&mut self, batch: &mut Batch) {
+        let Self { swarm, conn, outbound, paced: Some(paced), paid, shared, .. } = self else { return };
+        let (swarm, conn) = (*swarm, *conn);
+        let turn = async {
+            let most = paced.most();
+            let turn = paced.turn().await;
+            // What was said while we waited goes with the rest where there is room.
+            outbound.add_to(batch, most);
+            *paid = batch.turn(most);
+            turn.take(*paid).await;
+        };
+        let tell = async {
+            loop {
+                sleep(HELD_BACK).await;
+                // Where the engine has ended, nobody has to be told.
+                let _ = shared.events.send(Event::Sent { swarm, conn, bytes: 0 }).await;
+            }
+        };
+        tokio::select! {
+            () = turn => {}
+            () = tell => {}
         }
     }
 
     /// One system call. The reader notices an error, too, and reports it.
     async fn write(&mut self, batch: &Batch) -> io::Result<usize> {
-        let most = self.shared.up.as_ref().map_or(usize::MAX, |limiter| limiter.step());
+        let most = if self.paced.is_some() { self.paid } else { usize::MAX };
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
         let count = batch.slices(&mut slices, most);
-        self.stream.write_vectored(&slices[..count]).await
+        let written = self.stream.write_vectored(&slices[..count]).await?;
+        self.paid = self.paid.saturating_sub(written);
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use minibit_core::Geometry;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    /// A block that waits for a slow limit is not taken for one that the other end does not read.
+    #[tokio::test(start_paused = true)]
+    async fn the_engine_hears_that_a_limit_holds_a_block_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialled = TcpStream::connect(listener.local_addr().unwrap());
+        let (stream, other_end) = tokio::join!(dialled, listener.accept());
+        let _other_end = other_end.unwrap();
+        let (events, mut heard) = mpsc::channel(1);
+        let up = Some(Arc::new(Limiter::new(1_000, Clock::start())));
+        let shared = Shared { events, buffers: Arc::default(), down: None, up };
+        let opened = Opened {
+            stream: stream.unwrap(),
+            prefix: BytesMut::new(),
+            encoding: Encoding::Bep3,
+            place: None,
+        };
+        let limits = wire::Limits::of(&Geometry::new(1 << 20, 1 << 15, 1 << 14).unwrap());
+        let names = Arc::new(Names::USUAL);
+        let (mut link, _) = Link::start((0, ConnId::new(0, 0)), opened, names, true, limits, &shared);
+        link.send(Message::Piece { index: 0, begin: 0, data: Bytes::from(vec![0; 1 << 14]) }).unwrap();
+        link.flush();
+        let mut sent = Vec::new();
+        while sent.last().is_none_or(|&bytes| bytes == 0) {
+            let Some(Event::Sent { bytes, .. }) = heard.recv().await else { panic!("the link is open") };
+            sent.push(bytes);
+        }
+        assert!(sent.len() > 16, "one every second at least, of sixteen: {sent:?}");
+        assert_eq!(sent.pop(), Some(1 << 14));
     }
 }

@@ -93,6 +93,21 @@ impl Outbound {
         }
     }
 
+    /// Puts everything that waits behind a batch of which less than so many bytes are left.
+    pub(crate) fn add_to(&self, batch: &mut Batch, most: usize) {
+        if batch.rest().map(|(control, data)| control + data).sum::<usize>() < most {
+            let mut queue = self.lock();
+            if !queue.batch.is_empty() {
+                batch.append(mem::take(&mut queue.batch).sealed());
+            }
+        }
+    }
+
+    /// Does nothing wait?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().batch.is_empty()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,6 +180,38 @@ impl Batch {
         self.next == self.parts.len()
     }
 
+    /// How many bytes to write in a turn of `most`: whole blocks, one at least, and the small messages before and after them, for which the
+    /// turn may be an eighth longer. They, or the last bytes of a block, would have to wait for the next turn otherwise.
+    pub(crate) fn turn(&self, most: usize) -> usize {
+        let longest = most + most / 8;
+        let mut bytes = 0;
+        for (control, data) in self.rest().take(WRITE_SLICES / 2) {
+            if bytes > 0 && bytes + control + data > most {
+                return (bytes + control).min(longest).max(bytes);
+            }
+            bytes += control + data;
+        }
+        bytes.min(longest)
+    }
+
+    /// Bytes of each part that are not sent: of what is said before the block, and of the block.
+    fn rest(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (mut control_from, mut data_from) = (self.control_sent, self.data_sent);
+        self.parts[self.next..].iter().map(move |part| {
+            let rest = (part.control_end - control_from, part.data.len() - data_from);
+            (control_from, data_from) = (part.control_end, 0);
+            rest
+        })
+    }
+
+    /// The messages of another batch come after those of this one.
+    fn append(&mut self, other: Self) {
+        let before = self.control.len();
+        self.control.extend_from_slice(&other.control);
+        let parts = other.parts.into_iter();
+        self.parts.extend(parts.map(|part| Part { control_end: before + part.control_end, ..part }));
+    }
+
     /// What a vectored write takes next, `limit` bytes at most.
     pub(crate) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>; WRITE_SLICES], limit: usize) -> usize {
         let mut count = 0;
@@ -215,6 +262,8 @@ impl Batch {
 mod tests {
     use super::*;
 
+    const BEP3: Speech<'_> = Speech { encoding: Encoding::Bep3, names: &Names::USUAL };
+
     fn outbound(encoding: Encoding) -> Outbound {
         Outbound::new(encoding, Arc::new(Names::USUAL))
     }
@@ -235,6 +284,57 @@ mod tests {
             credits.push(batch.advance(now.len()));
         }
         (bytes, credits)
+    }
+
+    /// What a batch of blocks of these lengths, each after `control` bytes that are no block, gives to turns of a hundred bytes.
+    fn turns(control: usize, blocks: &[usize]) -> Vec<usize> {
+        let mut batch = Batch::default();
+        for &len in blocks {
+            (0..control / 5).for_each(|_| batch.push(BEP3, Message::Choke));
+            batch.push(BEP3, piece(len));
+        }
+        let mut batch = batch.sealed();
+        let mut turns = Vec::new();
+        while !batch.is_sent() {
+            turns.push(batch.turn(100));
+            batch.advance(turns[turns.len() - 1]);
+        }
+        turns
+    }
+
+    #[test]
+    fn a_turn_is_of_whole_blocks_and_what_is_said_between_them() {
+        // A block has a header of 13 bytes, which is said before it.
+        assert_eq!(turns(0, &[37, 37, 37]), [112, 38], "two blocks, and most of a header");
+        assert_eq!(turns(10, &[77]), [100]);
+        assert_eq!(turns(10, &[80]), [103], "only a little longer");
+        assert_eq!(turns(10, &[80, 80]), [112, 94]);
+        assert_eq!(turns(0, &[187]), [112, 88], "too long for one");
+    }
+
+    #[test]
+    fn what_is_said_while_a_batch_waits_goes_with_it() {
+        let outbound = outbound(Encoding::Bep3);
+        let mut expected = BytesMut::new();
+        let mut batch = Batch::default();
+        for (number, message) in [Message::Unchoke, piece(50), Message::Have { index: 3 }].iter().enumerate()
+        {
+            wire::encode(Encoding::Bep3, message, &mut expected).unwrap();
+            outbound.push(message.clone()).unwrap();
+            if number == 0 {
+                batch = mem::take(&mut outbound.lock().batch).sealed();
+            }
+        }
+        outbound.add_to(&mut batch, 5);
+        assert_eq!(batch.turn(100), 5, "there was no room");
+        outbound.add_to(&mut batch, 100);
+        assert!(outbound.is_empty());
+        let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+        let count = batch.slices(&mut slices, batch.turn(100));
+        let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+        assert_eq!(bytes, expected);
+        assert_eq!(batch.advance(bytes.len()), 50);
+        assert!(batch.is_sent());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use minibit_core::announce::{AnnounceError, AnnounceRequest};
 use minibit_core::boundary::{DisconnectReason, DiskDone, DiskOp, Event as CoreEvent, Net};
 use minibit_core::config::Encoding;
@@ -56,6 +56,8 @@ pub(crate) struct Swarm {
     followups: VecDeque<Input<Net>>,
     /// Who has connected and waits for the core's answer.
     arriving: Option<Opened>,
+    /// What came with a connection that was let in, until the core has heard of all that comes before.
+    came_along: Option<(ConnId, Vec<Message<Bytes>>)>,
     trackers: Option<Arc<Trackers>>,
     /// Announces that are under way.
     announces: JoinSet<()>,
@@ -119,6 +121,7 @@ impl Swarm {
             unflushed: Vec::new(),
             followups: VecDeque::new(),
             arriving: None,
+            came_along: None,
             trackers: trackers.map(Arc::new),
             announces: JoinSet::new(),
             dial_from,
@@ -230,7 +233,7 @@ impl Swarm {
         }
         let Some(stream) = stream else { return self.gone(now, conn) };
         let encoding = self.config.encoding;
-        self.open(conn, Opened { stream, prefix: bytes::BytesMut::new(), encoding, place: None });
+        self.open(conn, Opened { stream, prefix: BytesMut::new(), encoding, place: None });
         self.input(now, Input::Connected { conn });
     }
 
@@ -239,6 +242,9 @@ impl Swarm {
         self.arriving = Some(arrival.opened);
         // There is one arrival at a time, and the answer comes at once: one ticket is enough.
         self.input(now, Input::Incoming { ticket: 0, addr: arrival.addr });
+        if let Some((conn, messages)) = self.came_along.take() {
+            self.messages(now, conn, messages);
+        }
     }
 
     /// Everything that is there has been taken in: what was gathered leaves.
@@ -293,7 +299,8 @@ impl Swarm {
             }
             Output::Accept { conn, .. } => {
                 if let Some(opened) = self.arriving.take() {
-                    self.open(conn, opened);
+                    let messages = self.open(conn, opened);
+                    self.came_along = Some((conn, messages));
                 }
             }
             Output::Refuse { .. } => self.arriving = None,

@@ -1,18 +1,28 @@
 //! The same swarm twice: five peers in the simulator and five real ones, which are driven by the same core. What they send to
 //! each other is compared, kind by kind.
 //!
-//! Both have the same content, the same pieces at the start, the same choices and the same uplinks; the simulator's network
-//! is as fast as loopback. What differs is the boundary alone: real time, sockets, disks and a tracker behind HTTP. A message that the
-//! node loses, repeats or delays, or an input that it forgets, shows here.
+//! Both have the same content, the same pieces at the start, the same uplinks, and the profile as it is: what a user gets who names
+//! it and nothing else. The simulated peers begin when the real ones did. What differs is the boundary alone: real time, sockets, disks
+//! and a tracker behind HTTP. A message that the node loses, repeats or delays, or an input that it forgets, shows here.
 //!
 //! Of each kind the real peers send within ten per cent of the mean of the simulated runs. Where luck makes more of a
 //! difference, they are within three standard deviations of these runs, and of rare kinds within [`FEW`] messages.
+//!
+//! What was found to make a difference, and is the same in both worlds since:
+//! - How a limited rate comes: the node's limiter serves connections one by one in turns of a block, as a simulated link does. When it
+//!   came in bursts of 50 ms, peers had half as much interest in each other, as several pieces arrived at a time.
+//! - Who is known: without a handshake a peer that has dialled was taken for a stranger, and was dialled when the tracker named it; and
+//!   inventories came a round trip after the first question. Both ends introduce themselves now.
+//! - Disks: a block that is asked for in the moment in which a piece is completed leaves before the news of the piece, which has to be
+//!   hashed first. So a tenth of a millisecond, which is what reads and writes take here, makes 3 % of `interested` and 4 % of
+//!   `reject_request`.
+//! - Symmetry: links of equal rates and without jitter keep step for ever. Real ones do not, so messages take up to two
+//!   milliseconds here, as timers do.
 
 mod real;
 mod simulated;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use minibit_core::{MessageKind, Profile};
 
@@ -22,8 +32,8 @@ use crate::support::content;
 type Counts = BTreeMap<MessageKind, f64>;
 
 const TOLERANCE: f64 = 0.1;
-/// One for each direction of the ten connections between five peers.
-const FEW: f64 = 20.0;
+/// A message for each pair of the five.
+const FEW: f64 = 10.0;
 
 /// A swarm to be put up twice.
 struct Swarm {
@@ -36,15 +46,6 @@ struct Swarm {
     pieces: [BTreeSet<u32>; 5],
     /// Bytes per second that each of the five sends at most.
     up: Option<u64>,
-    asking: Asking,
-}
-
-/// How blocks are asked for, in place of the profile's way: tests are to be short, and the last blocks, of which several are asked
-/// for the same, a small part of all.
-#[derive(Clone, Copy)]
-enum Asking {
-    Paced(Duration),
-    Fixed(u32),
 }
 
 impl Swarm {
@@ -56,20 +57,19 @@ impl Swarm {
 /// Everybody misses as many blocks; the tracker has all.
 #[test]
 fn five_peers_of_s5() {
-    let pieces = [1, 2, 3, 4, 5].map(|peer| drawn(peer, 40, 80));
-    // Forty blocks, done after 9.8 s: between the second broadcast and the third, and before the day is over.
-    let asking = Asking::Paced(Duration::from_millis(250));
-    compare(&Swarm { profile: Profile::S5, len: 80 << 14, piece_len: 1 << 14, pieces, up: None, asking });
+    // Sixteen blocks, one in 1.07 s: done in the middle between two broadcasts.
+    let pieces = [1, 2, 3, 4, 5].map(|peer| drawn(peer, 15, 31));
+    compare(&Swarm { profile: Profile::S5, len: 31 << 14, piece_len: 1 << 14, pieces, up: None });
 }
 
+/// A seed, and four who have nothing.
 #[test]
 fn five_peers_of_bittorrent() {
-    let mut pieces = [1, 2, 3, 4, 5].map(|peer| drawn(peer, 64, 256));
-    pieces[0] = (0..256).collect();
-    // Slow enough for blocks to come one by one, as they do in the simulator, and not in the bursts of a limited rate.
-    let up = Some(512 << 10);
-    let (profile, len, piece_len) = (Profile::Bittorrent, 4 << 20, 16 << 10);
-    compare(&Swarm { profile, len, piece_len, pieces, up, asking: Asking::Fixed(4) });
+    let mut pieces = [const { BTreeSet::new() }; 5];
+    pieces[0] = (0..128).collect();
+    // Done in the middle between two rounds of the choker.
+    let up = Some(768 << 10);
+    compare(&Swarm { profile: Profile::Bittorrent, len: 8 << 20, piece_len: 64 << 10, pieces, up });
 }
 
 /// So many of all pieces, at random, and always the same.
@@ -81,8 +81,8 @@ fn drawn(peer: u64, count: usize, of: u32) -> BTreeSet<u32> {
 }
 
 fn compare(swarm: &Swarm) {
-    let expected = simulated::counts(swarm);
-    let measured = real::counts(swarm);
+    let (measured, begun) = real::run(swarm);
+    let expected = simulated::counts(swarm, &begun);
     let mut table =
         format!("{}: messages sent\nkind               simulated     ±   real\n", swarm.profile.name());
     let mut wrong = Vec::new();

@@ -366,6 +366,7 @@ fn scenario(name: &str, len: u64, groups: &[(&str, u32)]) -> Scenario {
             events: 1_000_000,
             stuck_after: Duration::from_mins(1),
         },
+        disk: Duration::ZERO,
         timeline: Duration::from_secs(1),
         expect: Vec::new(),
     }

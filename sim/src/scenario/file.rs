@@ -37,6 +37,8 @@ pub struct File {
     pub content: Content,
     /// The network between the peers.
     pub network: Option<Network>,
+    /// How long a disk takes to read a block, to write one, and to check a piece; it does any number of these at a time. Default: 0.
+    pub disk: Option<Time>,
     /// The tracker. Default: one with all defaults, unless `neighbours` says who knows whom.
     pub tracker: Option<TrackerChoice>,
     /// Who knows whom, when there is no tracker to say so.

@@ -64,6 +64,8 @@ fn file(scenario: &Scenario) -> File {
             block: Some(Bytes(content.block_len.into())),
         },
         network: Some(network(&scenario.network)),
+        // A disk that takes no time is none at all: models of long ago had no word for it.
+        disk: Some(scenario.disk).filter(|disk| !disk.is_zero()).map(Time::from),
         tracker: Some(match &scenario.tracker {
             None => TrackerChoice::Flag(false),
             Some(it) => TrackerChoice::Tracker(Box::new(tracker(it, places))),

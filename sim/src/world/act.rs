@@ -44,7 +44,12 @@ impl World<'_> {
             Output::Send { to, message } => self.send(peer, to, message),
             Output::Disk(op) => {
                 let done = self.disk(peer, &op);
-                self.done.push_back(Input::Disk(done));
+                if self.scenario.disk.is_zero() {
+                    self.done.push_back(Input::Disk(done));
+                } else {
+                    self.participants[peer as usize].disk.push_back(done);
+                    self.queue.push(self.now + self.scenario.disk, Event::Disk(peer));
+                }
             }
             Output::Connect { conn, addr } => self.dial(peer, conn, addr),
             Output::Accept { ticket, conn } => self.accept(peer, ticket, conn),
@@ -151,7 +156,16 @@ impl World<'_> {
         }
     }
 
-    /// The disk is as fast as needed; what it holds of corrupt blocks is remembered for the hash check.
+    /// The disk has done what it was asked for longest ago.
+    pub(super) fn on_disk(&mut self, peer: u32) {
+        let participant = &mut self.participants[peer as usize];
+        let done = participant.disk.pop_front().expect("one for each event");
+        if participant.is_here() {
+            self.drive(peer, Input::Disk(done));
+        }
+    }
+
+    /// What becomes of it; what the disk holds of corrupt blocks is remembered for the hash check.
     fn disk(&mut self, peer: u32, op: &DiskOp<Virtual>) -> DiskDone<Virtual> {
         let participant = &mut self.participants[peer as usize];
         match *op {

@@ -1,9 +1,9 @@
 //! Joining and leaving.
 
 use minibit_core::announce::{AnnounceEvent, AnnounceRequest, Totals};
-use minibit_core::boundary::{Command, SimAddr};
+use minibit_core::boundary::{Address as _, Command, SimAddr};
 use minibit_core::rng::Purpose;
-use minibit_core::torrent::{Identity, Torrent};
+use minibit_core::torrent::{Identity, Particulars, Torrent};
 use minibit_core::{Input, Instant, Rng, Seed};
 
 use crate::network::draw_nanos;
@@ -95,8 +95,12 @@ impl World<'_> {
         let participant = &mut self.participants[peer as usize];
         let identity = Identity { info_hash: self.info_hash, peer_id: peer_id(peer), stream: peer };
         let plan = &participant.plan;
+        // Everybody can be dialled where it comes from; peers that exchange peers (BEP 11) tell each other so.
+        let particulars =
+            Particulars { port: Some(SimAddr(peer).to_socket().port()), ..Particulars::default() };
         let torrent =
-            Torrent::new(plan.config, self.geometry, identity, plan.have.clone(), self.now, self.seed);
+            Torrent::new(plan.config, self.geometry, identity, plan.have.clone(), self.now, self.seed)
+                .with_particulars(particulars);
         participant.torrent = Some(Box::new(torrent));
         participant.presence = Presence::Here;
         participant.joined = Some(self.now);

@@ -1,6 +1,9 @@
 //! One participant: its plan, its state machine while it is present, and what it has done.
 
-use minibit_core::boundary::Simulated;
+use std::collections::VecDeque;
+
+use minibit_core::boundary::{DiskDone, Simulated};
+use minibit_core::payload::Virtual;
 use minibit_core::torrent::Torrent;
 use minibit_core::{Bitfield, Geometry, Instant};
 
@@ -49,6 +52,8 @@ pub(super) struct Participant {
     pub(super) received: Box<[Tally; KINDS]>,
     pub(super) messages_sent: u64,
     pub(super) messages_received: u64,
+    /// What its disk is doing, in the order in which it will be done.
+    pub(super) disk: VecDeque<DiskDone<Virtual>>,
     /// Blocks on its disk that have a wrong byte, as (piece, block); empty unless somebody corrupts.
     pub(super) corrupt: Vec<(u32, u32)>,
 }
@@ -76,6 +81,7 @@ impl Participant {
             received: Box::new([Tally::default(); KINDS]),
             messages_sent: 0,
             messages_received: 0,
+            disk: VecDeque::new(),
             corrupt: Vec::new(),
         }
     }

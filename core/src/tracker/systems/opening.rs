@@ -3,6 +3,8 @@
 //! BEP 3 opens with 19 and a name. All JSON has a length before it whose first byte is zero; a key says whose it is. Text is
 //! HTTP when its target begins with a slash, S3 when it asks for a number, and S4 otherwise.
 
+use core::num::NonZeroU16;
+
 use bytes::BytesMut;
 
 use crate::config::Encoding;
@@ -22,6 +24,9 @@ pub enum Opening {
         info_hash: Option<InfoHash>,
         /// The file, where it names one.
         file: Option<String>,
+        /// Where the peer listens, where it says so before anything else (S5). With no handshake, this alone tells that somebody is
+        /// connected already.
+        port: Option<NonZeroU16>,
     },
     /// S4: a peer asks for the length of a file; a `GET` may follow.
     Size,
@@ -60,7 +65,7 @@ pub fn tell(first: &[u8], all: bool) -> Told {
 }
 
 fn peer(encoding: Encoding, info_hash: Option<InfoHash>, file: Option<String>) -> Told {
-    Told::Opening(Opening::Peer { encoding, info_hash, file })
+    Told::Opening(Opening::Peer { encoding, info_hash, file, port: None })
 }
 
 fn bep3(first: &[u8]) -> Told {
@@ -92,7 +97,12 @@ fn framed(first: &[u8], all: bool) -> Told {
         }
         ("command", _) => Told::Opening(Opening::Command),
         ("tipo", b"REGISTRO") => Told::Opening(Opening::Tracker(Encoding::S5)),
-        ("tipo", _) => peer(Encoding::S5, None, None),
+        ("tipo", _) => match after(object, "porta").and_then(|(_, value)| number(value)) {
+            None if !all => Told::More,
+            port => {
+                Told::Opening(Opening::Peer { encoding: Encoding::S5, info_hash: None, file: None, port })
+            }
+        },
         (_, b"register_peer" | b"get_peers") => Told::Opening(Opening::Tracker(Encoding::S2)),
         (_, b"have_blocks" | b"announce_block" | b"block_request" | b"block_data") => {
             peer(Encoding::S2, None, None)
@@ -120,14 +130,26 @@ fn framed(first: &[u8], all: bool) -> Told {
 
 /// Where the text after a key begins, with its quotation mark, and what it is up to the next one.
 fn value<'a>(object: &'a [u8], key: &'static str) -> Option<(usize, &'static str, &'a [u8])> {
+    let (at, rest) = after(object, key)?;
+    let text = rest.strip_prefix(b"\"")?;
+    let end = text.iter().position(|&byte| byte == b'"')?;
+    Some((at, key, text.get(..end)?))
+}
+
+/// Where the value of a key begins, and all from there on.
+fn after<'a>(object: &'a [u8], key: &str) -> Option<(usize, &'a [u8])> {
     let quoted = format!("\"{key}\"");
     let after = position(object, quoted.as_bytes())?.checked_add(quoted.len())?;
     let rest = object.get(after..)?;
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b':');
     let skipped = rest.iter().take_while(|byte| blank(byte)).count();
-    let text = rest.get(skipped..)?.strip_prefix(b"\"")?;
-    let end = text.iter().position(|&byte| byte == b'"')?;
-    Some((after.checked_add(skipped)?, key, text.get(..end)?))
+    Some((after.checked_add(skipped)?, rest.get(skipped..)?))
+}
+
+/// The number that stands first, if something stands behind it.
+fn number(value: &[u8]) -> Option<NonZeroU16> {
+    let digits = value.iter().position(|byte| !byte.is_ascii_digit())?;
+    core::str::from_utf8(value.get(..digits)?).ok()?.parse().ok()
 }
 
 fn position(haystack: &[u8], needle: &[u8]) -> Option<usize> {

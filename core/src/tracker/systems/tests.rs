@@ -284,6 +284,13 @@ fn first_bytes_tell_whose_they_are_and_cut_ones_wait() {
         encoding,
         info_hash: None,
         file: file.map(Into::into),
+        port: None,
+    };
+    let listening = |port: u16| Opening::Peer {
+        encoding: Encoding::S5,
+        info_hash: None,
+        file: None,
+        port: port.try_into().ok(),
     };
     let cases = [
         (framed(r#"{"peer_id":"a","command": "REGISTER"}"#), Opening::Tracker(Encoding::S1)),
@@ -292,6 +299,9 @@ fn first_bytes_tell_whose_they_are_and_cut_ones_wait() {
         (framed(r#"{"type":"have_blocks","blocks":[]}"#), peer(Encoding::S2, None)),
         (framed(r#"{"tipo":"REGISTRO"}"#), Opening::Tracker(Encoding::S5)),
         (framed(r#"{"tipo":"PEDIDO","bloco":1}"#), peer(Encoding::S5, None)),
+        (framed(r#"{"tipo":"ESTOQUE","id":"p1","porta":9001,"blocos":[0]}"#), listening(9001)),
+        (framed(r#"{"tipo":"ESTOQUE","blocos":[0],"porta": 90 }"#), listening(90)),
+        (framed(r#"{"tipo":"ESTOQUE","porta":0,"blocos":[0]}"#), peer(Encoding::S5, None)),
         (
             framed(r#"{"type":"handshake","file":"a\"b.mp4","peer_id":"p"}"#),
             peer(Encoding::S1, Some("a\"b.mp4")),

@@ -46,11 +46,14 @@ impl Swarm {
         self.place(conn, State::Dialling(dialling.abort_handle()));
     }
 
-    pub(super) fn open(&mut self, conn: ConnId, opened: Opened) {
+    /// Gives a connection its tasks, and returns the messages that have come already.
+    pub(super) fn open(&mut self, conn: ConnId, opened: Opened) -> Vec<Message<Bytes>> {
         let limits = self.machine.limits();
         let names = Arc::clone(&self.names);
-        let link = Link::start((self.id, conn), opened, names, self.config.handshake, limits, &self.shared);
+        let (link, messages) =
+            Link::start((self.id, conn), opened, names, self.config.handshake, limits, &self.shared);
         self.place(conn, State::Open { link, unflushed: false, has_given: false });
+        messages
     }
 
     pub(super) fn place(&mut self, conn: ConnId, state: State) {

@@ -2,24 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use minibit_core::MessageKind;
 use tempfile::TempDir;
 
-use super::{Asking, Counts, Swarm};
+use super::{Counts, Swarm};
 use crate::support::content;
 use crate::support::running::{Running, until};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const NAME: &str = "movie.mp4";
 
-/// What all participants together send until the last one is complete.
-pub(super) fn counts(swarm: &Swarm) -> Counts {
+/// What all participants together send until the last one is complete, and when each of the five has begun, counted from the tracker.
+pub(super) fn run(swarm: &Swarm) -> (Counts, [Duration; 5]) {
     let place = TempDir::new().unwrap();
     let bytes = content::bytes(7, swarm.len as usize);
     let origin = place.path().join("origin");
@@ -37,28 +36,22 @@ pub(super) fn counts(swarm: &Swarm) -> Counts {
             node.arg("--json").arg("--seed").arg(&torrent);
         }
     });
-    let mut others = Vec::new();
     if profile.tracker_seeds() {
         tracker.says("seeding movie.mp4");
-        others.push(tracker.says("listening on ").trim_end_matches(',').to_owned());
     }
     let url = tracker.says("to name in torrent files: ");
+    let tracker_begun = Instant::now();
     let mut peers = Vec::new();
+    let mut begun = [Duration::ZERO; 5];
     for pieces in &swarm.pieces {
-        let port = free_port().to_string();
         let peer = Node::start(place.path().join(format!("peer-{}", peers.len())), |node| {
             begin(swarm, pieces, node, &torrent, &bytes);
-            node.args(["--json", "--no-lan", "--listen", "127.0.0.1", "--port", &port]);
-            if profile.config().handshake {
-                node.args(["--tracker", &url]);
-            } else {
-                // Nobody could tell that a newcomer on the tracker's list is connected already; to the simulator an address is a
-                // peer. So each is told of those who came before, and dials these.
-                node.args(others.iter().flat_map(|addr| ["--peer", addr]));
-            }
+            node.args(["--json", "--no-lan", "--listen", "127.0.0.1", "--port", "0", "--tracker", &url]);
+            // The trace begins when the peer does.
+            node.args(["--trace", "trace"]);
         });
-        peer.says("movie.mp4: ");
-        others.push(format!("127.0.0.1:{port}"));
+        until("it has begun", PATIENCE, || peer.place.join("trace").exists());
+        begun[peers.len()] = tracker_begun.elapsed();
         peers.push(peer);
     }
     let is_leecher = |pieces: &BTreeSet<u32>| pieces.len() < swarm.piece_count() as usize;
@@ -75,7 +68,7 @@ pub(super) fn counts(swarm: &Swarm) -> Counts {
     for peer in peers {
         peer.add_to(&mut counts);
     }
-    counts
+    (counts, begun)
 }
 
 /// What a peer is to do, in a directory that has its first pieces.
@@ -93,18 +86,10 @@ fn begin(swarm: &Swarm, pieces: &BTreeSet<u32>, node: &mut Command, torrent: &Pa
         }
         node.arg("get").arg(torrent).args(["--seed-after", "1h"]);
     }
-    node.args(["--profile", swarm.profile.name(), "--requests"]).arg(match swarm.asking {
-        Asking::Paced(interval) => format!("paced:{}ms", interval.as_millis()),
-        Asking::Fixed(number) => format!("fixed:{number}"),
-    });
+    node.args(["--profile", swarm.profile.name()]);
     if let Some(up) = swarm.up {
         node.args(["--up", &up.to_string()]);
     }
-}
-
-/// A port that nobody uses just now.
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn program(arguments: &[&str]) -> Command {
