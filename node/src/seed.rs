@@ -170,12 +170,13 @@ fn announce(options: &Seed, given: &Given) -> io::Result<()> {
     let tracker = options.network.discovery.trackers.first();
     writeln!(
         io::stderr(),
-        "{name}: {}{note}, info-hash {}\nothers get it with: {} get {}{}",
+        "{name}: {}{note}, info-hash {}\nothers get it with: {} get {}{}{}",
         show::size(metainfo.geometry().len()),
         metainfo.info_hash().to_hex(),
         called_as(),
         quoted(&name),
         tracker.map(|url| format!(" --tracker {url}")).unwrap_or_default(),
+        options.choices.flag(),
     )
 }
 

@@ -80,6 +80,15 @@ impl Choices {
         Self { pieces: in_order, ..self.clone() }.config()
     }
 
+    /// What others have to add to speak with us: nothing, or the profile.
+    pub(crate) fn flag(&self) -> String {
+        if self.profile == Profile::default() {
+            String::new()
+        } else {
+            format!(" --profile {}", self.profile.name())
+        }
+    }
+
     /// That of a tracker which is a seed itself: some systems have one of its own for it.
     pub(crate) fn tracker_seed_config(&self) -> Config {
         self.applied(&self.profile.tracker_seed_config().unwrap_or(self.profile.config()))

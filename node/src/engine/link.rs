@@ -99,9 +99,9 @@ impl Link {
         Self { encoding, outbound, reader, bare }
     }
 
-    /// Is there a word for such a message?
+    /// Is there a word for such a message? A sign of life is none where answers are bare.
     pub(crate) fn speaks(&self, kind: MessageKind) -> bool {
-        self.encoding.speaks(kind)
+        self.encoding.speaks(kind) && (self.bare.is_none() || kind != MessageKind::KeepAlive)
     }
 
     /// Puts a message in line; it leaves after [`flush`](Self::flush).

@@ -34,7 +34,7 @@ async fn server(registry: Registry) -> (SocketAddr, Arc<Mutex<Registry>>) {
 }
 
 fn tracker() -> Registry {
-    Registry::of_tracker(TrackerConfig::default(), Clock::start(), Seed::from_number(1), [0; 16])
+    Registry::of_tracker(TrackerConfig::default(), Clock::start(), Seed::from_number(1), [7; 16])
 }
 
 fn node() -> Registry {

@@ -7,11 +7,13 @@
 mod client;
 mod hostile;
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use self::client::{Client, has_python};
-use crate::support::{Place, Program, content};
+use crate::support::{PATIENCE, Place, Program, content};
 
 /// A system, and the options that make it quick.
 struct System {
@@ -50,6 +52,8 @@ struct World {
     tracker: Program,
     at: SocketAddr,
     seeder: Option<Program>,
+    /// Where the seed is, which may be the tracker.
+    seeds_at: SocketAddr,
 }
 
 impl World {
@@ -66,13 +70,25 @@ impl World {
         if system.tracker_seeds {
             tracker.says("seeding movie.mp4");
         }
-        let mut world = Self { system, here, torrent, tracker, at, seeder: None };
+        let mut world = Self { system, here, torrent, tracker, at, seeder: None, seeds_at: at };
         if !system.tracker_seeds {
             let options = world.options();
             let options: Vec<&str> = options.iter().map(String::as_str).collect();
-            world.seeder = Some(world.here.seed("movie.mp4.torrent", &options).0);
+            let (seeder, seeds_at) = world.here.seed("movie.mp4.torrent", &options);
+            (world.seeder, world.seeds_at) = (Some(seeder), seeds_at);
+            world.is_listed();
         }
         world
+    }
+
+    /// Waits until the seeder has told the tracker what it has.
+    fn is_listed(&self) {
+        let start = Instant::now();
+        let mut stream = connect(self.at);
+        while !ask(&mut stream, r#"{"command":"search","text":"movie.mp4"}"#).contains("movie.mp4") {
+            assert!(start.elapsed() < PATIENCE, "the seeder does not register");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// What our nodes are started with.
@@ -83,28 +99,42 @@ impl World {
 
     /// A node that gets the file into a place of its own.
     fn leecher(&self, there: &Place, more: &[&str]) -> Program {
-        let torrent = self.torrent.to_str().unwrap();
-        let first = [
-            "get",
-            torrent,
-            "--no-lan",
-            "--listen",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--timeout",
-            "20s",
-            "--json",
-            "-v",
-        ];
+        self.get(self.torrent.to_str().unwrap(), there, more)
+    }
+
+    /// The same, with other words for the file.
+    fn get(&self, what: &str, there: &Place, more: &[&str]) -> Program {
+        let own = ["--no-lan", "--listen", "127.0.0.1", "--port", "0", "--timeout", "20s", "--json", "-v"];
         let options = self.options();
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        there.start(&[&first[..], &options, more].concat())
+        there.start(&[&["get", what][..], &own, &options, more].concat())
     }
 
     fn client(&self) -> Client {
         Client::start(self.system.name, &self.here, self.at, self.system.file)
     }
+}
+
+/// A stranger's connection.
+fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&to, PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The answer to a question in a frame.
+#[track_caller]
+fn ask(stream: &mut TcpStream, question: &str) -> String {
+    stream.write_all(&frame(question)).unwrap();
+    let mut len = [0; 4];
+    stream.read_exact(&mut len).unwrap();
+    let mut text = vec![0; u32::from_be_bytes(len) as usize];
+    stream.read_exact(&mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn frame(text: &str) -> Vec<u8> {
+    [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat()
 }
 
 fn tracker_options(system: &System) -> Vec<&'static str> {
@@ -142,12 +172,12 @@ fn a_swarm_of_both(system: &'static System) {
     assert!(client.stop() > 0, "it was the client that gave it, or some of it");
 }
 
-/// Our nodes alone, found through the tracker.
+/// Our nodes alone, which know the name of the file and the tracker and nothing else.
 fn a_swarm_of_ours(system: &'static System) {
     let world = World::start(system);
     let places = [Place::new(), Place::new()];
     let leechers: Vec<Program> =
-        places.iter().map(|there| world.leecher(there, &["--seed-after", "1s"])).collect();
+        places.iter().map(|there| world.get("movie.mp4", there, &["--seed-after", "500ms"])).collect();
     for (leecher, there) in leechers.into_iter().zip(&places) {
         let ended = leecher.wait();
         assert_eq!(ended.code, Some(0), "{}", ended.err);
@@ -161,8 +191,18 @@ fn s1_commands_and_choking() {
 }
 
 #[test]
+fn s1_among_our_own() {
+    a_swarm_of_ours(&S1);
+}
+
+#[test]
 fn s2_the_tracker_is_a_seed_and_contributors_are_served() {
     a_swarm_of_both(&S2);
+}
+
+#[test]
+fn s2_among_our_own() {
+    a_swarm_of_ours(&S2);
 }
 
 #[test]
@@ -171,8 +211,18 @@ fn s3_datagrams_and_a_connection_for_each_piece() {
 }
 
 #[test]
+fn s3_among_our_own() {
+    a_swarm_of_ours(&S3);
+}
+
+#[test]
 fn s4_a_catalogue_and_chunks_from_many_sources() {
     a_swarm_of_both(&S4);
+}
+
+#[test]
+fn s4_among_our_own() {
+    a_swarm_of_ours(&S4);
 }
 
 #[test]
@@ -181,8 +231,6 @@ fn s5_a_full_mesh_around_a_tracker_that_seeds() {
 }
 
 #[test]
-fn each_system_among_our_own() {
-    for system in [&S1, &S2, &S3, &S4, &S5] {
-        a_swarm_of_ours(system);
-    }
+fn s5_among_our_own() {
+    a_swarm_of_ours(&S5);
 }

@@ -38,10 +38,11 @@ struct Manifest {
     files: Vec<File>,
 }
 
-/// The runs: of a sweep there are too many to be listed.
+/// The runs: of a sweep there are too many to be listed, and what was validated are cases.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Runs {
+    Said(String),
     Each(Vec<serde::de::IgnoredAny>),
     Number(usize),
 }
@@ -95,6 +96,7 @@ fn entry(folder: &Path) -> Result<Entry, ReportError> {
         folder: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         headline: summary.headline,
         runs: match manifest.runs {
+            Runs::Said(text) => text,
             Runs::Each(runs) => count(runs.len(), "run"),
             Runs::Number(number) => count(number, "run"),
         },

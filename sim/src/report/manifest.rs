@@ -15,11 +15,11 @@ use crate::results::RunResult;
 pub const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
-struct Manifest<'a> {
+struct Manifest<'a, R> {
     schema: u32,
     minibit: &'static str,
     command: &'a str,
-    runs: Vec<RunEntry>,
+    runs: R,
     files: Vec<File<'a>>,
 }
 
@@ -64,13 +64,29 @@ pub fn of<'a>(
     runs: impl Iterator<Item = &'a RunResult>,
     files: &[(String, Vec<u8>)],
 ) -> Result<Vec<u8>, ReportError> {
+    let entry = |run: &RunResult| RunEntry {
+        run: run.run,
+        seed: run.seed,
+        digest: hex(run.digest),
+        events: run.events,
+    };
+    saying(command, runs.map(entry).collect::<Vec<RunEntry>>(), files)
+}
+
+/// The manifest of what this command made out of these runs, whatever is to be said of them.
+///
+/// # Errors
+/// When a value cannot be encoded, which would be a bug.
+pub fn saying(
+    command: &str,
+    runs: impl Serialize,
+    files: &[(String, Vec<u8>)],
+) -> Result<Vec<u8>, ReportError> {
     let manifest = Manifest {
         schema: SCHEMA,
         minibit: env!("CARGO_PKG_VERSION"),
         command,
-        runs: runs
-            .map(|run| RunEntry { run: run.run, seed: run.seed, digest: hex(run.digest), events: run.events })
-            .collect(),
+        runs,
         files: files
             .iter()
             .map(|(name, bytes)| File { name, bytes: bytes.len(), sha256: sha256(bytes) })

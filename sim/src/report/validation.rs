@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::ReportError;
 use super::plot::{self, Figure, heat, track};
 use super::template::{self, Picture};
+use super::{ReportError, format, manifest};
 use crate::validate::{self, Case, Drawing, Row, Verdict};
 
 #[derive(Serialize)]
@@ -25,6 +25,7 @@ struct PageCase<'a> {
     note: &'a str,
     verdict: &'static str,
     class: &'static str,
+    good: String,
     rows: Vec<PageRow<'a>>,
     figures: Vec<Picture<'a>>,
 }
@@ -51,7 +52,8 @@ const fn word(verdict: Verdict) -> (&'static str, &'static str) {
 
 /// A figure with as many digits as are of use.
 fn figure(value: f64) -> String {
-    if value.abs() >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+    let text = if value.abs() >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.3}") };
+    text.replace('-', "−")
 }
 
 /// The range in words.
@@ -59,7 +61,7 @@ fn accepted(row: &Row) -> String {
     let (low, high) = (*row.accepted.start(), *row.accepted.end());
     let each = if row.bound.is_some() { ", each at least the first" } else { "" };
     match (low.is_finite(), high.is_finite()) {
-        (true, true) if low == high => figure(low),
+        (true, true) if low.to_bits() == high.to_bits() => figure(low),
         (true, true) => format!("{} to {}{each}", figure(low), figure(high)),
         (true, false) if row.bound.is_some() => format!("each at least {}", figure(low)),
         (true, false) => format!("at least {}", figure(low)),
@@ -121,7 +123,14 @@ pub fn table(cases: &[Case]) -> String {
     text
 }
 
-/// Names and contents of all files, the page last.
+/// What the list of reports shows.
+#[derive(Serialize)]
+struct Summary {
+    schema: u32,
+    headline: String,
+}
+
+/// Names and contents of all files, the manifest last.
 ///
 /// # Errors
 /// When a file cannot be made, which would be a bug.
@@ -131,7 +140,10 @@ pub fn files(cases: &[Case]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let figures: Vec<Figure> =
         cases.iter().flat_map(|case| &case.pictures).map(drawn).collect::<Result<_, _>>()?;
     files.extend(plot::files(&figures)?);
+    files.push(("summary.json".to_owned(), super::json(&Summary { schema: 1, headline: headline(cases) })?));
     files.push(("index.html".to_owned(), page(cases, &figures)?));
+    let manifest = manifest::saying("sim validate", format::count(cases.len(), "case"), &files)?;
+    files.push(("manifest.json".to_owned(), manifest));
     Ok(files)
 }
 
@@ -154,6 +166,7 @@ fn page(cases: &[Case], figures: &[Figure]) -> Result<Vec<u8>, ReportError> {
 
 fn page_case<'a>(case: &'a Case, figures: &'a [Figure]) -> Result<PageCase<'a>, ReportError> {
     let (verdict, class) = word(case.verdict());
+    let good = case.rows.iter().filter(|row| row.verdict() == Verdict::InRange).count();
     let of_case = |picture: &validate::Picture| figures.iter().find(|figure| figure.name == picture.name);
     Ok(PageCase {
         id: case.id,
@@ -164,6 +177,7 @@ fn page_case<'a>(case: &'a Case, figures: &'a [Figure]) -> Result<PageCase<'a>, 
         note: case.note,
         verdict,
         class,
+        good: format!("{good} of {}", case.rows.len()),
         rows: case.rows.iter().map(page_row).collect(),
         figures: case.pictures.iter().filter_map(of_case).map(Picture::new).collect::<Result<_, _>>()?,
     })
@@ -284,8 +298,19 @@ mod tests {
     fn the_page_has_every_case_with_its_picture() {
         let files = files(&cases()).unwrap();
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["summary.md", "cases.csv", "figures/o1.svg", "figures/o1.png", "index.html"]);
-        let page = String::from_utf8(files[4].1.clone()).unwrap();
+        assert_eq!(
+            names,
+            [
+                "summary.md",
+                "cases.csv",
+                "figures/o1.svg",
+                "figures/o1.png",
+                "summary.json",
+                "index.html",
+                "manifest.json"
+            ]
+        );
+        let page = String::from_utf8(files[5].1.clone()).unwrap();
         assert!(page.contains(
             "<h1>1 of 2 cases agree: 2 of 4 figures are in their ranges, one bound is broken</h1>"
         ));

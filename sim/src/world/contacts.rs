@@ -5,9 +5,9 @@
 //! core's business ([`Connections::Contacts`](minibit_core::config::Connections::Contacts)); one to somebody with whom there is a
 //! connection just then is lost. The times and the choices of each participant come from a stream of its own.
 
+use minibit_core::Input;
 use minibit_core::boundary::{Command, SimAddr};
 use minibit_core::rng::{Purpose, Rng};
-use minibit_core::{Input, time};
 
 use crate::world::{Event, World};
 
@@ -66,7 +66,7 @@ impl Contacts {
     )]
     fn wait(&mut self, peer: u32, per_second: f64) -> Option<u64> {
         let luck = self.callers.get_mut(peer as usize)?.as_mut()?;
-        Some(libm::round(luck.exponential(1.0 / per_second) * time::NANOS_PER_SEC as f64) as u64)
+        Some(libm::round(luck.exponential(1e9 / per_second)) as u64)
     }
 }
 

@@ -51,7 +51,7 @@ cases! {
     o11_a_fast_seed_removes_the_gap "O11" Some(2);
     o12_a_slow_seed_sets_the_pace "O12" Some(2);
     o13_rarest_first_ends_the_transient_state "O13" Some(2);
-    o14_a_steady_swarm_is_as_large_as_the_fluid_model_says "O14" Some(1);
+    o14_a_steady_swarm_is_as_large_as_the_fluid_model_says "O14" Some(2);
     o15_one_missing_piece_makes_a_crowd_grow_or_melt "O15" Some(1);
     o16_tit_for_tat_makes_free_riders_wait "O16" Some(2);
     o17_one_copy_is_enough_when_no_piece_is_sent_twice "O17" Some(4);

@@ -61,7 +61,7 @@ fn scenario(swarm: &Swarm) -> Scenario {
     Scenario {
         name: "same-core".into(),
         description: String::new(),
-        notes: std::collections::BTreeMap::new(),
+        notes: BTreeMap::new(),
         seed: 1,
         runs: RUNS,
         content: Content { len: swarm.len.into(), piece_len: swarm.piece_len, block_len: BLOCK_LEN },

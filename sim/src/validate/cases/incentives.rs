@@ -150,7 +150,6 @@ pub(super) fn clusters(lab: Lab) -> Case {
             ),
             drawing: Drawing::Heat(matrix(&runs)),
         }],
-        ..EMPTY
     }
 }
 

@@ -6,11 +6,13 @@ use crate::validate::figures::{flow, last, lasts, mean, payload_rate, times};
 use crate::validate::lab::{Lab, traced};
 
 pub(super) fn pair(lab: Lab) -> Case {
-    let rows = ["{\"pipelined\": {}}", "{\"fixed\": 16}"].map(|requests| {
-        let change = format!("defaults.requests={requests}");
-        let values = lasts(&lab.runs(scenario!("validation/o1_pair"), &[&change]));
-        bounded(format!("download, s; requests {requests}"), "40.00 and start-up", (40.0, 40.6), values)
-    });
+    let rows = [("as the rate calls for", "{\"pipelined\": {}}"), ("16 under way", "{\"fixed\": 16}")].map(
+        |(name, requests)| {
+            let change = format!("defaults.requests={requests}");
+            let values = lasts(&lab.runs(scenario!("validation/o1_pair"), &[&change]));
+            bounded(format!("download, s; requests {name}"), "40.00 and start-up", (40.0, 40.6), values)
+        },
+    );
     Case {
         id: "O1",
         title: "One seed, one leecher",

@@ -48,7 +48,6 @@ pub(super) fn order(lab: Lab) -> Case {
                 least: Some(60.0),
             },
         }],
-        ..EMPTY
     }
 }
 

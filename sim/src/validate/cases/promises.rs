@@ -1,5 +1,7 @@
 //! O18, O19: what this project promises, and a measurement of others that it was fitted to.
 
+use std::sync::atomic::AtomicBool;
+
 use rayon::ThreadPoolBuilder;
 
 use super::{Case, EMPTY, row, scenario, within};
@@ -16,7 +18,7 @@ type Files = Vec<(String, Vec<u8>)>;
 /// Runs a scenario with so many threads.
 fn files(scenario: &Scenario, threads: usize) -> Files {
     let work = || {
-        let runs = crate::run::run_all(scenario, &Default::default(), &|_, _| ());
+        let runs = crate::run::run_all(scenario, &AtomicBool::default(), &|_, _| ());
         let verdicts = evaluate(&scenario.expect, scenario, &runs);
         let resolved = resolved_json(scenario);
         let input =

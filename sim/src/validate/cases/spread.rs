@@ -46,7 +46,6 @@ pub(super) fn flash_crowd(lab: Lab) -> Case {
                 least: Some(100.0),
             },
         }],
-        ..EMPTY
     }
 }
 

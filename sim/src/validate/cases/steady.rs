@@ -1,6 +1,6 @@
 //! O14, O15: swarms that go on for ever, and whether they do.
 
-use super::{Case, EMPTY, row, scenario};
+use super::{Case, row, scenario};
 use crate::report::format;
 use crate::report::plot::track::{Measured, Over, Panel, Track, Tracks};
 use crate::results::{PeerResult, RunResult};
@@ -71,7 +71,6 @@ pub(super) fn steady_state(lab: Lab) -> Case {
         rows,
         note: "Acquaintance comes from a tracker that names 20 peers.",
         pictures: vec![over_arrivals(&all)],
-        ..EMPTY
     }
 }
 
@@ -89,7 +88,7 @@ fn measured(at: f64, values: &[f64]) -> Measured {
     Measured { at, value, low, high }
 }
 
-/// By the balance of bytes, eta = 1: F/u = 100 s, u_S = u, 1/gamma = 40 s; a piece takes a second.
+/// By the balance of bytes: a peer uploads the file in 100 s and stays for 40, the seed is as fast as a peer.
 fn balance(rate: f64) -> f64 {
     100.0 - 1.0 / rate - 40.0
 }
@@ -188,7 +187,6 @@ pub(super) fn missing_piece(lab: Lab) -> Case {
                 }],
             }),
         }],
-        ..EMPTY
     }
 }
 
