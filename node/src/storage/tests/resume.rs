@@ -9,7 +9,7 @@ use super::super::files::Files;
 use super::super::layout::Layout;
 use super::super::place::{Access, Place};
 use super::super::record;
-use super::{Content, Running, names, wait};
+use super::{Content, Mode, Running, names, wait};
 
 /// 100 pieces of two blocks each.
 fn content() -> Content {
@@ -142,4 +142,24 @@ fn a_second_download_of_the_same_waits_its_turn() {
     assert!(matches!(second, super::StorageError::InUse { .. }), "{second}");
     wait(first.disk.close()).unwrap();
     Running::download(&content, dir.path());
+}
+
+/// What was hashed just now is believed as long as no length has changed, and checked like anything else otherwise.
+#[test]
+fn what_was_hashed_just_now_is_not_hashed_again() {
+    let dir = TempDir::new().unwrap();
+    let content = Content::directory("photos", &[("a", 40_000), ("b", 60_000)], 16 * 1024);
+    let root = dir.path().join("photos");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("a"), &content.bytes[..40_000]).unwrap();
+    fs::write(root.join("b"), &content.bytes[40_000..]).unwrap();
+    let running = Running::start(&content, &root, Mode::SeedHashed).unwrap();
+    assert_eq!((running.have, running.report.hashed), (7, 0));
+    running.close();
+
+    fs::OpenOptions::new().write(true).open(root.join("b")).unwrap().set_len(50_000).unwrap();
+    let running = Running::start(&content, &root, Mode::SeedHashed).unwrap();
+    assert_eq!((running.have, running.report.hashed), (5, 7), "what is missing is not given");
+    running.close();
+    assert_eq!(names(dir.path()), ["photos"], "nothing is kept beside it");
 }

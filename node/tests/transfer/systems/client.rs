@@ -1,14 +1,14 @@
 //! A client of one of the systems, in Python.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{PATIENCE, Place};
+use crate::support::{PATIENCE, Place, skipped};
 
 /// Is there a Python that is new enough? Says so when there is not, and the test proves nothing.
 pub(super) fn has_python() -> bool {
@@ -16,9 +16,7 @@ pub(super) fn has_python() -> bool {
     let found =
         Command::new("python3").args(["-c", new_enough]).status().is_ok_and(|status| status.success());
     if !found {
-        // Seen even when the test's own words are not.
-        writeln!(std::io::stderr(), "SKIPPED: there is no python3 of version 3.10 or later")
-            .expect("standard error is open");
+        skipped("there is no python3 of version 3.10 or later");
     }
     found
 }
