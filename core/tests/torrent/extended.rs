@@ -179,7 +179,7 @@ fn a_partial_seed_gives_what_it_has_and_asks_for_nothing() {
         heard.extend(solo.hear(conn, Message::Have { index: 1 }));
         heard.extend(solo.hear(conn, Message::Unchoke));
         heard.extend(solo.hear(conn, Message::AllowedFast { index: 1 }));
-        heard.extend(solo.wait(Duration::from_secs(60)));
+        heard.extend(solo.wait(Duration::from_mins(1)));
         let asks = [MessageKind::Interested, MessageKind::Request];
         assert!(!kinds(&heard, conn).iter().any(|kind| asks.contains(kind)), "{heard:?}");
         assert_eq!(closed(&heard, conn), None);
