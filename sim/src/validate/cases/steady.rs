@@ -124,7 +124,7 @@ fn over_arrivals(all: &[Steady]) -> Picture {
                     over: Over::Number,
                     tracks: vec![
                         track("leechers", "dashed: lambda T*", |it| &it.leechers, along(|rate| rate * balance(rate))),
-                        track("seeds", "dashed: lambda / gamma", |it| &it.seeds, along(|rate| rate * 40.0)),
+                        track("seeds", "dashed: lambda/gamma", |it| &it.seeds, along(|rate| rate * 40.0)),
                     ],
                 },
             ],
