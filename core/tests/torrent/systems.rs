@@ -82,7 +82,7 @@ mod s1 {
         assert!(asked[0].numwant > 0);
         list(&mut solo, &[], &[]);
         let (conn, _) = solo.meet(false, &pieces("****"));
-        let asked = requests(&solo.wait(Duration::from_millis(4_000)), conn);
+        let asked = requests(&solo.wait(Duration::from_secs(4)), conn);
         assert_eq!(asked.len(), 1, "one request in five seconds");
         let told = announced(&solo.give(conn, asked[0]));
         assert_eq!((told.len(), told[0].numwant), (1, 0));
@@ -271,8 +271,8 @@ mod s4 {
         solo.input(Input::Disconnected { conn: dead });
         let next = requests(&solo.give(alive, span), alive)[0];
         assert_eq!(next.index, lost.index, "first in the file, so first in the queue");
-        let last = requests(&solo.give(alive, next), alive)[0];
-        let said = solo.give(alive, last);
+        let third = requests(&solo.give(alive, next), alive)[0];
+        let said = solo.give(alive, third);
         assert!(solo.torrent.is_complete());
         assert_eq!(closed(&said, alive), Some(DisconnectReason::Done), "there is no more to ask for");
     }
