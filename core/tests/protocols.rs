@@ -249,7 +249,7 @@ fn comes_back(system: &str, question: bool, bytes: &[u8]) -> bool {
         ("json", true) => Command::parse(&bytes[4..]).unwrap().encode(&mut out),
         ("json", false) => Answer::parse(&bytes[4..]).unwrap().encode(&mut out),
         (_, true) => {
-            Question::parse(encoding(system), &bytes[4..]).unwrap().encode(encoding(system), &mut out)
+            Question::parse(encoding(system), &bytes[4..]).unwrap().encode(encoding(system), &mut out);
         }
         (_, false) => Reply::parse(encoding(system), &bytes[4..]).unwrap().encode(encoding(system), &mut out),
     }
@@ -293,7 +293,7 @@ fn every_example_of_the_page_is_what_happens() {
                 for line in lines {
                     let bytes = unescaped(line);
                     match read(encoding, &bytes).as_deref() {
-                        Ok([message, rest @ ..]) if rest.is_empty() => {
+                        Ok([message]) => {
                             shown.insert((name.to_owned(), message.kind()));
                             if message.kind() == MessageKind::Handshake || encoding.answers_bare() {
                                 assert_eq!(told(&bytes), Some(encoding), "{line}");

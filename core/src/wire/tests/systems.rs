@@ -234,7 +234,9 @@ proptest! {
             let (heard, left) = decoded(&mut decoder(encoding, false), parts(&lines, &cuts));
             prop_assert_eq!((heard, left), (asked.iter().cloned().map(Ok).collect::<Vec<_>>(), 0));
             let mut reader = decoder(encoding, false);
-            asked.iter().for_each(|request| reader.sent(request));
+            for request in &asked {
+                reader.sent(request);
+            }
             let stream = written(encoding, &answers);
             let (heard, left) = decoded(&mut reader, parts(&stream, &cuts));
             prop_assert_eq!((heard, left), (answers.iter().cloned().map(Ok).collect::<Vec<_>>(), 0));
@@ -261,7 +263,7 @@ proptest! {
     ) {
         for encoding in SYSTEMS {
             let mut bytes = written(encoding, &spoken(encoding, &messages));
-            for (at, byte) in flips.iter().filter(|_| !bytes.is_empty()).cloned().collect::<Vec<_>>() {
+            for (at, byte) in flips.iter().filter(|_| !bytes.is_empty()).copied().collect::<Vec<_>>() {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
