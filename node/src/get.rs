@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use minibit_core::Instant;
+use minibit_core::config::Inventory;
 use minibit_core::metainfo::Metainfo;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -74,6 +75,11 @@ async fn fetch(
     };
     let config = options.choices.config();
     let metainfo = Arc::new(fit(metainfo, &config)?);
+    let trackers = [session.trackers(&metainfo, config.encoding), trackers].concat();
+    if config.inventory == Inventory::Tracker && trackers.is_empty() {
+        let error = anyhow!("in this profile a tracker alone tells who has what, and there is none");
+        return Err(Failure::usage(error).hint("--tracker HOST:PORT names one"));
+    }
     let opened = {
         let (metainfo, output) = (Arc::clone(&metainfo), options.output.clone());
         let opening = open(metainfo, output, Mode::Download, options.network.quiet);
@@ -91,7 +97,7 @@ async fn fetch(
         storage: opened.storage,
         have: opened.have,
         peers: [&options.network.peers[..], &peers].concat(),
-        trackers: [session.trackers(&metainfo, config.encoding), trackers].concat(),
+        trackers,
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
     let watched = watch(options, &metainfo, &mut status, deadline, &mut interrupt).await;
