@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use minibit_core::Instant;
+use minibit_core::config::Inventory;
 use minibit_core::metainfo::Metainfo;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -78,6 +79,11 @@ async fn fetch(
     let choices = &options.choices;
     let config = if pour::is_wanted(options) { choices.in_order_config() } else { choices.config() };
     let metainfo = Arc::new(fit(metainfo, &config)?);
+    let trackers = [session.trackers(&metainfo, config.encoding), trackers].concat();
+    if config.inventory == Inventory::Tracker && trackers.is_empty() {
+        let error = anyhow!("in this profile a tracker alone tells who has what, and there is none");
+        return Err(Failure::usage(error).hint("--tracker HOST:PORT names one"));
+    }
     let (opened, passed_on) = {
         let opening = prepare(options, &metainfo);
         tokio::select! {
@@ -95,7 +101,7 @@ async fn fetch(
         have: opened.have,
         upload_only: false,
         peers: [&options.network.peers[..], &peers].concat(),
-        trackers: [session.trackers(&metainfo, config.encoding), trackers].concat(),
+        trackers,
     };
     let mut status = session.join(torrent, Publicity::Swarm).await?;
     let watched = watch(options, &metainfo, passed_on.clone(), &mut status, deadline, &mut interrupt).await;

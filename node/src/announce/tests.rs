@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use minibit_core::Seed;
+use bytes::Bytes;
 use minibit_core::announce::Totals;
 use minibit_core::rng::Purpose;
+use minibit_core::{Geometry, Seed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::sleep;
@@ -400,4 +401,49 @@ async fn a_udp_tracker_that_says_nothing_to_the_point_is_given_up() {
     for answer in answers {
         assert!(matches!(passed_over(answer).await, TrackerFailure::TimedOut));
     }
+}
+
+/// A tracker of S5 that takes a connection in, reads what is asked, and says this.
+async fn greet(listener: &TcpListener, frames: &[&str]) -> (TcpStream, String) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let len = stream.read_u32().await.unwrap();
+    let mut question = vec![0; len as usize];
+    stream.read_exact(&mut question).await.unwrap();
+    for frame in frames {
+        stream.write_u32(u32::try_from(frame.len()).unwrap()).await.unwrap();
+        stream.write_all(frame.as_bytes()).await.unwrap();
+    }
+    (stream, String::from_utf8(question).unwrap())
+}
+
+#[tokio::test]
+async fn a_registration_lasts_as_long_as_its_connection_and_is_renewed_with_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("s5://{}", listener.local_addr().unwrap());
+    let geometry = Geometry::new(20, 8, 8).unwrap();
+    let about = About { file: "movie.mp4".into(), geometry, metainfo: Bytes::from_static(b"de") };
+    let (news, mut told) = mpsc::channel(8);
+    let trackers = Arc::new(trackers(&[&[&url]]).about(about, news));
+    let asking = Arc::clone(&trackers);
+    let answer = tokio::spawn(async move { asking.announce(request(AnnounceEvent::Started)).await });
+    let listed = |host: u8| {
+        format!(
+            r#"{{"tipo":"LISTA_PEERS","arquivo":"movie.mp4","info_hash":"{}","tamanho":20,"tamanho_bloco":8,"total_blocos":3,"hashes":"{}","peers":[{{"id":"p","ip":"10.0.0.{host}","porta":9001}}]}}"#,
+            "01".repeat(20),
+            "A".repeat(80)
+        )
+    };
+    let joined = r#"{"tipo":"NOVO_PEER","id":"p2","ip":"10.0.0.2","porta":9002}"#;
+    let (stream, question) = greet(&listener, &[&listed(1), joined]).await;
+    assert!(question.starts_with(r#"{"tipo":"REGISTRO","#), "{question}");
+    assert_eq!(answer.await.unwrap().unwrap().peers, ["10.0.0.1:9001".parse().unwrap()]);
+    assert_eq!(told.recv().await, Some("10.0.0.2:9002".parse().unwrap()));
+    // The tracker is started anew: nobody has to ask for us to be registered again.
+    drop(stream);
+    let (_stream, again) = greet(&listener, &[&listed(3)]).await;
+    assert_eq!(again, question);
+    assert_eq!(told.recv().await, Some("10.0.0.3:9001".parse().unwrap()));
+    // Without anybody who could ask, the connection closes.
+    drop(trackers);
+    assert_eq!(told.recv().await, None);
 }

@@ -146,7 +146,8 @@ class Client:
             if known:
                 least = min(frequency[index] for index in known)
                 index = random.choice([index for index in known if frequency[index] == least])
-                common.log(f"block {index} of frequency {least}; frequencies {dict(sorted(Counter(frequency.values()).items()))}")
+                blocks_by_frequency = dict(sorted(Counter(frequency.values()).items()))
+                common.log(f"block {index} of frequency {least}; blocks by frequency: {blocks_by_frequency}")
                 self.send(random.choice([peer for peer in peers if index in peer.blocks]), "PEDIDO", bloco=index)
             else:
                 index = random.choice(missing)

@@ -210,6 +210,19 @@ fn s3_datagrams_and_a_connection_for_each_piece() {
     a_swarm_of_both(&S3);
 }
 
+/// There is no message by which peers of S3 and S4 could tell what they have.
+#[test]
+fn s3_and_s4_need_a_tracker() {
+    let here = Place::new();
+    here.write("movie.mp4", content(1_000));
+    let (torrent, _) = here.create("movie.mp4");
+    for profile in ["s3", "s4"] {
+        let ended = Place::new().get(&torrent, ([127, 0, 0, 1], 1).into(), &["--profile", profile]);
+        assert_eq!(ended.code, Some(2), "{}", ended.err);
+        assert!(ended.err.contains("a tracker alone tells who has what"), "{}", ended.err);
+    }
+}
+
 #[test]
 fn s3_among_our_own() {
     a_swarm_of_ours(&S3);
