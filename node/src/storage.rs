@@ -12,7 +12,7 @@
 //! To seed is to read: content is opened at the path that the user gives, whatever its name there, checked in full, which costs a
 //! second for some gigabytes, and never written to, nor is anything beside it.
 //!
-//! [`open`] does all of that and blocks; [`unnamed`] is for content that is passed on and not kept; [`Storage::start`] starts the threads, to which a [`Disk`] is the handle.
+//! [`open`] does all of that and blocks; [`unnamed()`] is for content that is passed on and not kept; [`Storage::start`] starts the threads, to which a [`Disk`] is the handle.
 
 mod check;
 mod disk;

@@ -113,6 +113,12 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ),
     ("an arrival rate of nothing", r#""count": 4"#, r#""arrivals": { "poisson": { "per_second": 0 } }"#),
     ("times for other peers", r#""count": 4"#, r#""count": 4, "arrivals": { "at": ["1 s", "2 s"] }"#),
+    (
+        "neighbours who say nothing",
+        r#""tracker": { "max_peers": 50 }"#,
+        r#""neighbours": "mesh", "defaults": { "up": "1 MB/s", "down": "1 MB/s", "profile": "s3" }"#,
+    ),
+    ("words that an encoding has not", r#""count": 4"#, r#""encoding": "s5""#),
     ("a tracker and neighbours", r#""stop": {"#, r#""neighbours": "mesh", "stop": {"#),
     ("neither tracker nor neighbours", r#"{ "max_peers": 50 }"#, "false"),
     ("an unknown neighbour", r#""tracker": { "max_peers": 50 }"#, r#""neighbours": [["seed", "leecher-1"]]"#),

@@ -81,7 +81,7 @@ impl<E: Env> Torrent<E> {
         while let Some(peer) = self.conns.get(conn).filter(|peer| peer.is_open())
             && let Some(piece) = peer.errand
         {
-            if peer.outstanding.len() >= peer.depth() as usize {
+            if peer.outstanding.len() >= peer.depth() as usize || !peer.can_be_asked() {
                 break;
             }
             if let Some(block) = self.partials.take(conn, piece) {
@@ -104,12 +104,12 @@ impl<E: Env> Torrent<E> {
         }
     }
 
-    /// An errand's connection is gone and the piece is not here. `opened`: there was a peer, and it did not give it.
-    pub(crate) fn errand_failed(&mut self, addr: E::Addr, piece: PieceIndex, opened: bool) {
+    /// An errand's connection is gone and the piece is not here. `asked`: there was a peer that let us ask, and it did not give it.
+    pub(crate) fn errand_failed(&mut self, addr: E::Addr, piece: PieceIndex, asked: bool) {
         if self.partials.close_untouched(piece) {
             self.picker.reopen(piece);
         }
-        if opened {
+        if asked {
             self.told.deny(addr, piece, &mut self.picker);
         }
     }

@@ -306,14 +306,14 @@ impl<E: Env> Torrent<E> {
         if let (Some(piece), Some(suggestions)) = (peer.promised, &mut self.suggestions) {
             suggestions.take_back(piece);
         }
-        let errand = peer.errand.map(|piece| (piece, peer.addr, was_open));
+        let errand = peer.errand.map(|piece| (piece, peer.addr, was_open && !peer.peer_choking));
         let freed = !peer.outstanding.is_empty();
         for request in &peer.outstanding {
             self.release(request.block);
         }
         self.partials.lose_source(conn, |_| true);
-        if let Some((piece, addr, opened)) = errand {
-            self.errand_failed(addr, piece, opened);
+        if let Some((piece, addr, asked)) = errand {
+            self.errand_failed(addr, piece, asked);
         }
         if !self.running {
             return;

@@ -142,7 +142,12 @@ impl<E: Env> Torrent<E> {
             }
             let silent_for = now.nanos_since(peer.last_block);
             let Some(oldest) = peer.outstanding.front() else {
-                self.fill(now, conn, out);
+                if peer.errand.is_some() && now.nanos_since(peer.since) >= snub_after {
+                    // It does not let us ask: others may.
+                    self.close(now, conn, Some(DisconnectReason::Idle), out);
+                } else {
+                    self.fill(now, conn, out);
+                }
                 continue;
             };
             let waiting = now.nanos_since(oldest.asked).min(silent_for);

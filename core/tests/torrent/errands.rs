@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use minibit_core::announce::{AnnounceRequest, AnnounceResponse};
 use minibit_core::boundary::{DisconnectReason, SimAddr, Simulated};
-use minibit_core::config::{Config, Connections};
+use minibit_core::config::{ChokeAlgorithm, Choking, Config, Connections};
 use minibit_core::message::MessageKind;
 use minibit_core::payload::Virtual;
 use minibit_core::{Bitfield, BlockSpan, ConnId, Input, Message, Output, Profile};
@@ -98,6 +98,22 @@ fn as_many_pieces_at_a_time_as_are_chosen() {
     asked.sort_unstable();
     asked.dedup();
     assert_eq!(asked.len(), 3, "three pieces");
+}
+
+/// Where holders choke, the piece is asked for when one lets us; who does not within a minute is left.
+#[test]
+fn with_chokers_the_piece_is_asked_for_after_the_unchoke() {
+    let choking = Choking { algorithm: ChokeAlgorithm::RandomSlots, ..s3().choking };
+    let mut solo = Solo::leecher(Config { choking, ..s3() }, geometry(1, 1));
+    let [(first, 1)] = dialled(&list(&mut solo, &[(1, "*")]))[..] else { panic!("one") };
+    assert_eq!(requests(&solo.input(Input::Connected { conn: first }), first), []);
+    let said = solo.wait(Duration::from_mins(1) + Duration::from_secs(5));
+    assert_eq!(closed(&said, first), Some(DisconnectReason::Idle));
+    let [(second, 1)] = dialled(&said)[..] else { panic!("once more: {said:?}") };
+    solo.input(Input::Connected { conn: second });
+    let said = solo.input(Input::Message { from: second, message: Message::Unchoke });
+    let span = requests(&said, second)[0];
+    assert_eq!(closed(&solo.give(second, span), second), Some(DisconnectReason::Done));
 }
 
 /// Nobody has anything: nobody is dialled, until the next list says otherwise.

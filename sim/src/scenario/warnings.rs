@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
-use super::{Arrivals, InitialPieces, Scenario};
+use minibit_core::{Config, Profile};
+
+use super::{Arrivals, Group, InitialPieces, Scenario};
 
 /// Things about a good scenario that its author may want to know, one sentence each.
 pub fn warnings(scenario: &Scenario) -> Vec<String> {
     let late = scenario.groups.iter().filter(|group| begin(&group.arrivals) >= scenario.stop.time);
     let late = late
         .map(|group| format!("nobody of the group `{}` joins before the run ends (stop.time)", group.name));
-    missing_pieces(scenario).into_iter().chain(late).chain(parts_of_pieces(scenario)).collect()
+    missing_pieces(scenario)
+        .into_iter()
+        .chain(late)
+        .chain(parts_of_pieces(scenario))
+        .chain(other_words(scenario))
+        .collect()
 }
 
 /// Blocks that the messages of a group have no word for.
@@ -18,6 +25,22 @@ fn parts_of_pieces(scenario: &Scenario) -> Option<String> {
     (scenario.content.block_len < scenario.content.piece_len).then(|| {
         format!("peers of the group `{}` ask for parts of pieces, but their messages know whole ones only (content.block)", group.name)
     })
+}
+
+/// Peers that do not use the messages of their system, as those have no word for something that they say.
+fn other_words(scenario: &Scenario) -> Vec<String> {
+    let warning = |group: &Group| {
+        let profile = Profile::ALL.into_iter().find(|profile| profile.name() == group.profile)?;
+        let encoding = profile.config().encoding;
+        let kind = Config { encoding, ..group.config }.unspoken()?;
+        Some(format!(
+            "peers of the group `{}` speak json: the messages of {} have no word for `{}` (encoding)",
+            group.name,
+            group.profile,
+            kind.name()
+        ))
+    };
+    scenario.groups.iter().filter_map(warning).collect()
 }
 
 /// When the first peer may join.

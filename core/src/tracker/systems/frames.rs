@@ -1,5 +1,5 @@
 //! Questions and answers of S1, S2 and S5: four bytes of big-endian length, then a JSON object. What differs between the three is
-//! the [words](Words).
+//! the words.
 //!
 //! Keys that are not known are passed over. What is known has to be of its type and in range, and stand there once.
 

@@ -190,7 +190,8 @@ fn labels(canvas: &mut Canvas<'_>, series: &[Series]) {
             let style = Type::new(12.5, if line == 0 { INK } else { MUTED });
             canvas.text(RIGHT + 18.0, y + 20.0 + 18.0 * crate::statistics::float_len(line), note, style);
         }
-        y += height(series);
+        // Many stand closer together.
+        y += height(series) * (PLOT / total).min(1.0);
     }
 }
 

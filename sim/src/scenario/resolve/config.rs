@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use minibit_core::Profile;
 use minibit_core::config::{
-    Announcing, Choking, Config, Connections, Inventory, Limits, Lists, Requests, Timeouts,
+    Announcing, Choking, Config, Connections, Encoding, Inventory, Limits, Lists, Requests, Timeouts,
 };
 
 use super::super::choices::{
@@ -92,6 +92,19 @@ pub(super) fn applied(base: &Config, choices: &Choices, path: &FieldPath) -> Res
     }
     told_by_somebody(&config, path)?;
     Ok(config)
+}
+
+/// Sees to it that the encoding has a word for all that is said: without one it becomes JSON, unless it was `chosen` there.
+pub(super) fn find_words(config: &mut Config, chosen: Option<&FieldPath>) -> Result<(), Problem> {
+    let Some(kind) = config.unspoken() else { return Ok(()) };
+    if let Some(path) = chosen {
+        let what = format!("it has no word for `{}`, which the other choices call for", kind.name());
+        return Err(
+            Problem::new(&path.key("encoding"), what).hint("`json` and `bep3` have words for everything")
+        );
+    }
+    config.encoding = Encoding::Json;
+    Ok(())
 }
 
 /// Somebody has to say who has what: peers on their connections, or the tracker, to all of whom connections are opened for one piece.

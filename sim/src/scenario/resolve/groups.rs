@@ -180,6 +180,10 @@ impl Resolver<'_> {
         let profile = group.profile.or(defaults.profile).unwrap_or_default();
         let config = config::applied(&profile.config(), &defaults.choices(), above)?;
         let mut config = config::applied(&config, &group.choices(), path)?;
+        let chosen = [(group.choices(), path), (defaults.choices(), above)]
+            .into_iter()
+            .find_map(|(choices, path)| choices.encoding.is_some().then_some(path));
+        config::find_words(&mut config, chosen)?;
         if !self.tracked {
             for (choices, path) in [(group.choices(), path), (defaults.choices(), above)] {
                 let asks = !matches!(choices.announcing, None | Some(Announcing::Flag(false)));
@@ -189,6 +193,12 @@ impl Resolver<'_> {
                 })?;
             }
             config.announcing = None;
+            let peers_say =
+                config.inventory != Inventory::Tracker && config.connections == Connections::Lasting;
+            ensure(peers_say, || {
+                Problem::new(path, "here the tracker tells who has what, and with `neighbours` there is none")
+                    .hint("leave `neighbours` out, or choose \"inventory\": \"have\" and \"connections\": \"lasting\"")
+            })?;
         }
         if self.file.neighbours == Some(file::Neighbours::RandomContacts) {
             config.connections = Connections::Contacts;

@@ -43,7 +43,7 @@ fn draw(rng: &mut Rng) -> Drawn {
             json!({ "name": format!("l{number}"), "up": format!("{up} B/s"), "down": format!("{down} B/s") }),
         );
     }
-    let value = json!({
+    let mut value = json!({
         "content": { "size": len, "piece": piece, "block": pick(rng, &[json!("16 KiB"), json!("8 KiB"), json!(piece)]) },
         "network": { "latency": pick(rng, &[
             json!({ "rtt": "1 ms" }),
@@ -67,6 +67,10 @@ fn draw(rng: &mut Rng) -> Drawn {
         "stop": { "time": "12 h" },
         "timeline": "10 s"
     });
+    let told_by_tracker = [json!("s3"), json!("s4")].contains(&value["defaults"]["profile"]);
+    if told_by_tracker && let Some(object) = value.as_object_mut() {
+        object.remove("neighbours");
+    }
     Drawn { value, len, seed_up, ups, downs }
 }
 

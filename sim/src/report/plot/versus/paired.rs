@@ -104,7 +104,7 @@ fn column(number: usize, of: usize) -> f64 {
     LEFT + (RIGHT - LEFT) * (float_len(number) + 0.5) / float_len(of)
 }
 
-/// The estimate of a variant, outside of the lines: to the left of the first column, to the right of the last.
+/// The estimate of a variant, to the left of its column; of two, the second's to the right, outside of the lines.
 fn centre(
     canvas: &mut Canvas<'_>,
     estimate: &Estimate,
@@ -112,7 +112,8 @@ fn centre(
     at: &dyn Fn(f64) -> f64,
     of: usize,
 ) {
-    let x = if number + 1 == of && of > 1 { x + 22.0 } else { x - 22.0 };
+    let right = number == 1 && of == 2;
+    let x = if right { x + 22.0 } else { x - 22.0 };
     if let Some(interval) = estimate.interval {
         canvas.path(&[(x, at(interval.low)), (x, at(interval.high))], 2.0, colour(number));
         for end in [interval.low, interval.high] {
@@ -122,7 +123,7 @@ fn centre(
     canvas.dot((x, at(estimate.value)), 4.0, colour(number), colour(number));
     let style = Type::new(13.0, INK).bold();
     let text = MEASURE.shown(estimate.value);
-    if number + 1 == of && of > 1 {
+    if right {
         canvas.text(x + 12.0, at(estimate.value), &text, style);
     } else {
         canvas.text(x - 12.0, at(estimate.value), &text, style.right());
@@ -132,6 +133,8 @@ fn centre(
 /// The changes against the first variant, at the right.
 fn notes(canvas: &mut Canvas<'_>, evidence: &Evidence, shown: usize) {
     let mut y = TOP + 10.0;
+    // Many stand closer together.
+    let pitch = ((PLOT + 40.0 - TOP) / float_len(shown.saturating_sub(1).max(1))).min(84.0);
     for number in 1..shown {
         let Some(finding) = evidence.finding(number, MEASURE) else { continue };
         let change = &finding.change;
@@ -150,7 +153,7 @@ fn notes(canvas: &mut Canvas<'_>, evidence: &Evidence, shown: usize) {
             let style = if line == 0 { Type::new(13.0, INK).bold() } else { Type::new(12.0, MUTED) };
             canvas.text(RIGHT + 18.0, y + 20.0 + 18.0 * float_len(line), text, style);
         }
-        y += 84.0;
+        y += pitch;
     }
 }
 
