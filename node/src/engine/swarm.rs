@@ -5,7 +5,7 @@
 
 mod links;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -58,6 +58,8 @@ pub(crate) struct Swarm {
     arriving: Option<Opened>,
     /// What came with a connection that was let in, until the core has heard of all that comes before.
     came_along: Option<(ConnId, Vec<Message<Bytes>>)>,
+    /// Who has sent blocks.
+    sources: BTreeSet<SocketAddr>,
     trackers: Option<Arc<Trackers>>,
     /// Announces that are under way.
     announces: JoinSet<()>,
@@ -122,6 +124,7 @@ impl Swarm {
             followups: VecDeque::new(),
             arriving: None,
             came_along: None,
+            sources: BTreeSet::new(),
             trackers: trackers.map(Arc::new),
             announces: JoinSet::new(),
             dial_from,
@@ -210,10 +213,14 @@ impl Swarm {
     pub(crate) fn messages(&mut self, now: Instant, conn: ConnId, messages: Vec<Message<Bytes>>) {
         for message in messages {
             // A message may have ended the connection; what came behind it is not looked at.
-            let Some(State::Open { link, has_given, .. }) = self.state_mut(conn) else { return };
+            let Some(State::Open { link, from, .. }) = self.state_mut(conn) else { return };
             link.received(&message);
-            let first_block = matches!(message, Message::Piece { .. }) && !std::mem::replace(has_given, true);
-            self.seen.sources += u32::from(first_block);
+            if matches!(message, Message::Piece { .. })
+                && let Some(from) = from.take()
+            {
+                // One that is called for each piece anew is one source.
+                self.seen.sources += u32::from(self.sources.insert(from));
+            }
             self.seen.received.count(message.kind());
             self.input(now, Input::Message { from: conn, message });
         }

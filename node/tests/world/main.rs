@@ -17,4 +17,3 @@ mod hostile;
 mod interop;
 mod lan;
 mod resume;
-mod same_core;

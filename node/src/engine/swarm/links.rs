@@ -16,7 +16,12 @@ use crate::engine::link::{Link, Opened};
 #[derive(Debug)]
 pub(super) enum State {
     Dialling(AbortHandle),
-    Open { link: Link, unflushed: bool, has_given: bool },
+    /// `from`: the other end's address, until its first block has come.
+    Open {
+        link: Link,
+        unflushed: bool,
+        from: Option<SocketAddr>,
+    },
 }
 
 impl Swarm {
@@ -49,10 +54,11 @@ impl Swarm {
     /// Gives a connection its tasks, and returns the messages that have come already.
     pub(super) fn open(&mut self, conn: ConnId, opened: Opened) -> Vec<Message<Bytes>> {
         let limits = self.machine.limits();
+        let from = opened.stream.peer_addr().ok();
         let names = Arc::clone(&self.names);
         let (link, messages) =
             Link::start((self.id, conn), opened, names, self.config.handshake, limits, &self.shared);
-        self.place(conn, State::Open { link, unflushed: false, has_given: false });
+        self.place(conn, State::Open { link, unflushed: false, from });
         messages
     }
 

@@ -135,6 +135,7 @@ fn notes(canvas: &mut Canvas<'_>, evidence: &Evidence, shown: usize) {
     let mut y = TOP + 10.0;
     // Many stand closer together.
     let pitch = ((PLOT + 40.0 - TOP) / float_len(shown.saturating_sub(1).max(1))).min(84.0);
+    let leading = if pitch < 84.0 { 16.0 } else { 18.0 };
     for number in 1..shown {
         let Some(finding) = evidence.finding(number, MEASURE) else { continue };
         let change = &finding.change;
@@ -151,7 +152,7 @@ fn notes(canvas: &mut Canvas<'_>, evidence: &Evidence, shown: usize) {
         ];
         for (line, text) in lines.iter().filter(|text| !text.is_empty()).enumerate() {
             let style = if line == 0 { Type::new(13.0, INK).bold() } else { Type::new(12.0, MUTED) };
-            canvas.text(RIGHT + 18.0, y + 20.0 + 18.0 * float_len(line), text, style);
+            canvas.text(RIGHT + 18.0, y + leading + 2.0 + leading * float_len(line), text, style);
         }
         y += pitch;
     }

@@ -11,8 +11,8 @@ use minibit_core::MessageKind;
 use tempfile::TempDir;
 
 use super::{Counts, Swarm};
-use crate::support::content;
-use crate::support::running::{Running, until};
+use crate::content;
+use crate::running::{Running, until};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const NAME: &str = "movie.mp4";
@@ -57,6 +57,9 @@ pub(super) fn run(swarm: &Swarm) -> (Counts, [Duration; 5]) {
     let is_leecher = |pieces: &BTreeSet<u32>| pieces.len() < swarm.piece_count() as usize;
     let leechers = || peers.iter().zip(&swarm.pieces).filter(|(_, pieces)| is_leecher(pieces));
     until("all are complete", PATIENCE, || leechers().all(|(peer, _)| !peer.out().is_empty()));
+    for (peer, _) in leechers() {
+        assert!(content::equal(&origin.join(NAME), &peer.place.join(NAME)), "other bytes came");
+    }
 
     if profile.tracker_seeds() {
         peers.push(tracker);

@@ -18,15 +18,22 @@
 //!   `reject_request`.
 //! - Symmetry: links of equal rates and without jitter keep step for ever. Real ones do not, so messages take up to two
 //!   milliseconds here, as timers do.
+//!
+//! A program of its own, as its real peers are to have the machine for themselves: how often a peer gains and loses interest depends on
+//! how soon each is woken.
+#![expect(clippy::print_stderr, reason = "a test that says what it has measured")]
 
+#[path = "../world/support/content.rs"]
+mod content;
 mod real;
+#[path = "../world/support/running.rs"]
+#[expect(dead_code, reason = "the tests of the world use the rest")]
+mod running;
 mod simulated;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use minibit_core::{MessageKind, Profile};
-
-use crate::support::content;
 
 /// Sent by all participants together.
 type Counts = BTreeMap<MessageKind, f64>;
