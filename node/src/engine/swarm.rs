@@ -4,16 +4,17 @@
 //! disk operations and messages are gathered, and leave together when the engine has taken in what was there.
 
 mod links;
+mod parts;
+mod tell;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use minibit_core::announce::{AnnounceError, AnnounceRequest};
-use minibit_core::boundary::{DisconnectReason, DiskDone, DiskOp, Event as CoreEvent, Net};
+use minibit_core::boundary::{DisconnectReason, DiskDone, DiskOp, Net};
 use minibit_core::config::Encoding;
 use minibit_core::wire::Names;
 use minibit_core::{Config, ConnId, InfoHash, Input, Instant, Message, Outbox, Output};
@@ -26,11 +27,12 @@ use super::event::{Arrival, Event, SwarmId};
 use super::link::{Opened, Shared};
 use super::machine::Machine;
 use super::recording::Recording;
-use super::status::{Phase, Status};
+use super::status::Status;
 use crate::announce::Trackers;
 use crate::limits::{FAREWELL, STATUS_EVERY};
-use crate::show;
 use crate::storage::Disk;
+
+pub(crate) use self::parts::Parts;
 
 /// A torrent in the engine.
 #[derive(Debug)]
@@ -73,70 +75,7 @@ pub(crate) struct Swarm {
     untold: bool,
 }
 
-/// What a swarm is made of.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) id: SwarmId,
-    /// What messages name.
-    pub(crate) names: Names,
-    /// For people.
-    pub(crate) name: String,
-    pub(crate) config: Config,
-    pub(crate) machine: Machine,
-    pub(crate) recording: Option<Recording>,
-    pub(crate) disk: Option<Disk>,
-    pub(crate) done: mpsc::UnboundedReceiver<Vec<DiskDone<Bytes>>>,
-    pub(crate) trackers: Option<Trackers>,
-    pub(crate) dial_from: Option<IpAddr>,
-    pub(crate) verbose: bool,
-    pub(crate) shared: Shared,
-}
-
 impl Swarm {
-    pub(crate) fn new(parts: Parts) -> Self {
-        let Parts {
-            id,
-            names,
-            name,
-            config,
-            machine,
-            recording,
-            disk,
-            done,
-            trackers,
-            dial_from,
-            verbose,
-            shared,
-        } = parts;
-        Self {
-            id,
-            names: Arc::new(names),
-            name: show::harmless(&name),
-            config,
-            machine,
-            recording,
-            outbox: Outbox::new(),
-            links: Vec::new(),
-            disk: disk.map(Arc::new),
-            done,
-            ops: Vec::new(),
-            unflushed: Vec::new(),
-            followups: VecDeque::new(),
-            arriving: None,
-            came_along: None,
-            sources: BTreeSet::new(),
-            trackers: trackers.map(Arc::new),
-            announces: JoinSet::new(),
-            dial_from,
-            verbose,
-            shared,
-            status: watch::Sender::default(),
-            seen: Status::default(),
-            told_at: Instant::ZERO,
-            untold: false,
-        }
-    }
-
     pub(crate) fn info_hash(&self) -> InfoHash {
         self.names.info_hash
     }
@@ -270,32 +209,6 @@ impl Swarm {
         }
     }
 
-    /// The content is complete, or the disk has failed.
-    pub(crate) fn enter(&mut self, now: Instant, phase: Phase) {
-        self.seen.phase = phase;
-        self.tell(now);
-    }
-
-    /// Tells those who watch.
-    pub(crate) fn tell(&mut self, now: Instant) {
-        match &self.machine {
-            Machine::Torrent(torrent) => {
-                let (have, geometry) = (torrent.have(), torrent.geometry());
-                self.seen.pieces = have.count();
-                self.seen.left = have.missing().map(|piece| u64::from(geometry.piece_len(piece))).sum();
-                let first_missing = have.missing().next();
-                self.seen.unbroken =
-                    first_missing.map_or(geometry.len(), |piece| geometry.piece_offset(piece));
-                self.seen.stats = torrent.stats();
-                self.seen.peers = torrent.connections().filter(|connection| connection.open).count();
-            }
-            Machine::Fetch(fetch) => self.seen.peers = fetch.connection_count() as usize,
-        }
-        self.told_at = now;
-        self.untold = false;
-        self.status.send_replace(self.seen.clone());
-    }
-
     fn act(&mut self, now: Instant, output: Output<Net>) {
         match output {
             Output::Send { to, message } => self.send(to, message),
@@ -342,37 +255,6 @@ impl Swarm {
         });
     }
 
-    fn note(&mut self, now: Instant, event: &CoreEvent<SocketAddr>) {
-        match event {
-            CoreEvent::Completed => self.finish(),
-            CoreEvent::DiskFailed => {
-                let why = self.disk.as_ref().and_then(|disk| disk.last_error());
-                let why = why.unwrap_or_else(|| "the disk has failed".into());
-                self.say(&why);
-                self.enter(now, Phase::Stalled(why));
-            }
-            CoreEvent::DiskRecovered => {
-                self.say(&"the disk takes data again");
-                self.enter(now, Phase::Running);
-            }
-            CoreEvent::Metadata(info) => {
-                let peers = match &self.machine {
-                    Machine::Fetch(fetch) => fetch.peers(),
-                    Machine::Torrent(_) => Vec::new(),
-                };
-                self.enter(now, Phase::Described { info: (**info).clone(), peers });
-            }
-            CoreEvent::Banned { addr } => {
-                self.say(&format_args!("{addr} has sent wrong bytes and is banned"));
-            }
-            CoreEvent::PieceFailed { piece } => self.say(&format_args!("piece {} is wrong", piece.get())),
-            CoreEvent::Picked { piece, holders } => {
-                self.say(&format_args!("asking for piece {}, which {holders} others have", piece.get()));
-            }
-            _ => {}
-        }
-    }
-
     /// Everything is here: has the disk give it its final name.
     pub(crate) fn finish(&self) {
         let Some(disk) = self.disk.clone() else { return };
@@ -381,14 +263,6 @@ impl Swarm {
             let result = disk.finish().await;
             let _ = events.send(Event::Finished { swarm, result }).await;
         });
-    }
-
-    /// Tells a user who wants to know everything.
-    fn say(&self, what: &dyn fmt::Display) {
-        if self.verbose {
-            // Who closes standard error does not want to know.
-            let _ = writeln!(io::stderr(), "{}: {what}", self.name);
-        }
     }
 
     /// Waits for what is to be said to trackers, and closes the files.
