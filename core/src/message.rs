@@ -22,6 +22,15 @@ pub struct Handshake {
     pub extended: bool,
 }
 
+/// All the pieces that a peer has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    /// The pieces.
+    pub pieces: Bitfield,
+    /// Whose they are, where that is said along with them and there is no handshake to say it (S2, S5).
+    pub peer_id: Option<PeerId>,
+}
+
 /// One message of the peer protocol. `D` is the data of a block.
 ///
 /// Rare and large parts are boxed, so that the frequent messages stay small: 16 bytes in the simulator.
@@ -45,7 +54,7 @@ pub enum Message<D> {
         index: u32,
     },
     /// All the pieces that the sender has. The first message, or at any time where inventories are broadcast (S2, S5).
-    Bitfield(Box<Bitfield>),
+    Bitfield(Box<Inventory>),
     /// Asks for a block.
     Request(BlockSpan),
     /// A block.
@@ -181,6 +190,11 @@ impl MessageKind {
 }
 
 impl<D> Message<D> {
+    /// An inventory that does not say whose it is.
+    pub fn bitfield(pieces: Bitfield) -> Self {
+        Self::Bitfield(Box::new(Inventory { pieces, peer_id: None }))
+    }
+
     /// The sort of message.
     pub const fn kind(&self) -> MessageKind {
         match self {

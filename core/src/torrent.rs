@@ -1,8 +1,8 @@
 //! One participant's side of one swarm.
 //!
 //! This file dispatches; the logic is below it, one mechanism per file: `conns` the table of connections, `peer` one of them,
-//! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close, `room` who gives way
-//! when there are too many, `messages` what peers say, `download` what is
+//! `known` addresses, `pace` how fast they are dialled, `bans` hosts that are not, `lifecycle` how connections open and close,
+//! `doubles` which of two to the same peer stays, `room` who gives way when there are too many, `messages` what peers say, `download` what is
 //! asked of whom, `late` what is done about late blocks, `paced` the slow rhythm of S1 and S5, `errands` one
 //! connection for each piece (S3), `meeting` connections for a single piece,
 //! `told` what the tracker says of pieces (S1, S3, S4), `partials` blocks of open pieces,
@@ -19,6 +19,7 @@ pub(crate) mod bans;
 mod blame;
 pub(crate) mod conns;
 mod disk;
+mod doubles;
 mod download;
 mod errands;
 mod extended;

@@ -98,8 +98,7 @@ impl<E: Env> Torrent<E> {
         if self.config.handshake {
             self.send_handshake(now, conn, out);
         } else {
-            // When both ends have dialled at the same time there are two connections now. Without ids the ends cannot agree on one, and
-            // if each closed its own there would be none: both stay. Who has come to us is not dialled: it says where it listens.
+            // When both ends have dialled at the same time there are two connections now: see `doubles`.
             self.opened(now, conn, out);
         }
     }
@@ -198,7 +197,7 @@ impl<E: Env> Torrent<E> {
         } else if fast && self.have.is_empty() {
             out.send(conn, Message::HaveNone);
         } else if !self.have.is_empty() || !self.config.handshake {
-            out.send(conn, Message::Bitfield(Box::new(self.have.clone())));
+            out.send(conn, self.inventory());
         }
         if fast && self.config.allowed_fast > 0 && self.config.uploads {
             let set =

@@ -49,7 +49,11 @@ impl<E: Env> Torrent<E> {
             Message::Unchoke => self.on_unchoke(now, conn, out),
             Message::Interested => self.on_interested(now, conn, out),
             Message::NotInterested => self.on_not_interested(now, conn, out),
-            Message::Bitfield(pieces) => self.on_inventory(now, conn, *pieces, out),
+            Message::Bitfield(inventory) => {
+                if inventory.peer_id.is_none_or(|theirs| self.introduced(now, conn, theirs, out)) {
+                    self.on_inventory(now, conn, inventory.pieces, out);
+                }
+            }
             Message::Cancel(span) => self.on_cancel(conn, span, out),
             Message::HaveAll if fast => {
                 self.on_inventory(now, conn, Bitfield::all(self.geometry.piece_count()), out);

@@ -93,12 +93,13 @@ impl<E: Env> Torrent<E> {
     }
 
     fn broadcast_inventory(&mut self, now: Instant, out: &mut Outbox<E>) {
+        let inventory = self.inventory();
         for slot in 0..self.conns.slot_count() {
             if let Some((conn, peer)) = self.conns.at_mut(slot)
                 && peer.is_open()
             {
                 peer.last_sent = now;
-                out.send(conn, Message::Bitfield(Box::new(self.have.clone())));
+                out.send(conn, inventory.clone());
             }
         }
     }

@@ -143,7 +143,7 @@ pub(super) fn encoded_len<D: Payload>(message: &Message<D>) -> u64 {
         | Message::HaveAll
         | Message::HaveNone => 5,
         Message::Have { .. } | Message::SuggestPiece { .. } | Message::AllowedFast { .. } => 9,
-        Message::Bitfield(set) => u64::from(bits::byte_len(set.len())).saturating_add(5),
+        Message::Bitfield(set) => u64::from(bits::byte_len(set.pieces.len())).saturating_add(5),
         Message::Request(_) | Message::Cancel(_) | Message::RejectRequest(_) => 17,
         Message::Piece { data, .. } => u64::from(data.len()).saturating_add(PIECE_HEADER_LEN as u64),
         Message::Port(_) => 7,
@@ -173,7 +173,7 @@ pub(super) fn encode(message: &Message<Bytes>, out: &mut BytesMut) {
         Message::Have { index } | Message::SuggestPiece { index } | Message::AllowedFast { index } => {
             out.put_u32(*index);
         }
-        Message::Bitfield(set) => out.extend(bits::to_wire(set)),
+        Message::Bitfield(set) => out.extend(bits::to_wire(&set.pieces)),
         Message::Request(span) | Message::Cancel(span) | Message::RejectRequest(span) => {
             out.put_u32(span.index);
             out.put_u32(span.begin);
@@ -272,7 +272,7 @@ pub(super) fn decode(source: &mut BytesMut, limits: &Limits) -> Result<Option<Me
         MessageKind::Bitfield => {
             let pieces = limits.pieces_of_bitfield(fields.len());
             let set = bits::from_wire(fields, pieces).ok_or(Bep3Error::SpareBits)?;
-            Message::Bitfield(Box::new(set))
+            Message::bitfield(set)
         }
         MessageKind::Request => Message::Request(span(fields)),
         MessageKind::Piece => {

@@ -17,7 +17,7 @@ use super::{JsonError, Limits, Names, Speech, Unspoken};
 use crate::bitfield::Bitfield;
 use crate::geometry::Geometry;
 use crate::id::{BlockSpan, InfoHash, PieceIndex};
-use crate::message::{Handshake, Message, MessageKind};
+use crate::message::{Handshake, Inventory, Message, MessageKind};
 use crate::payload::Payload;
 
 /// What an object may have beside its base64 or its list: keys, numbers, names, white space.
@@ -69,10 +69,10 @@ fn object<D: Payload>(
             next(sink, "interest");
             sink.text("true");
         }
-        Message::Bitfield(set) => {
+        Message::Bitfield(inventory) => {
             if words.inventory_has_id {
                 next(sink, words.id);
-                hex(sink, &names.peer_id.0);
+                hex(sink, &inventory.peer_id.unwrap_or(names.peer_id).0);
             }
             if let Some(port) = words.inventory_port {
                 next(sink, port);
@@ -80,7 +80,7 @@ fn object<D: Payload>(
             }
             next(sink, words.blocks);
             sink.text("[");
-            sink.indices(set);
+            sink.indices(&inventory.pieces);
             sink.text("]");
         }
         Message::Have { index } => {
@@ -181,7 +181,9 @@ impl Reader {
             MessageKind::Have => Message::Have { index: self.index(&object, kind)? },
             MessageKind::Bitfield => {
                 let listed = object.blocks.take().ok_or(missing(kind, self.words.blocks))?;
-                Message::Bitfield(Box::new(bitfield(&listed, limits)?))
+                let id = object.id.as_deref().filter(|_| self.words.inventory_has_id);
+                let (pieces, peer_id) = (bitfield(&listed, limits)?, id.and_then(peer_id));
+                Message::Bitfield(Box::new(Inventory { pieces, peer_id }))
             }
             MessageKind::Request => Message::Request(self.whole(self.index(&object, kind)?, limits)),
             MessageKind::Cancel => Message::Cancel(self.whole(self.index(&object, kind)?, limits)),

@@ -190,7 +190,7 @@ fn parse(text: &[u8], limits: &Limits, opening: bool) -> Result<Message<Bytes>, 
             let bytes = fields.bits(kind, limits.bitfield_len())?;
             let pieces = limits.pieces_of_bitfield(bytes.len());
             let set = bits::from_wire(&bytes, pieces).ok_or(JsonError::SpareBits)?;
-            Message::Bitfield(Box::new(set))
+            Message::bitfield(set)
         }
         MessageKind::Request => Message::Request(span(&mut fields, kind)?),
         MessageKind::Piece => Message::Piece {

@@ -77,7 +77,7 @@ fn messages() -> impl Strategy<Value = Message<Bytes>> {
         for piece in pieces {
             set.insert(PieceIndex(piece));
         }
-        Message::Bitfield(Box::new(set))
+        Message::bitfield(set)
     });
     let piece = (numbers.clone(), numbers.clone(), bytes(300));
     let extended = (any::<u8>(), bytes(200));
@@ -146,7 +146,7 @@ fn one_of_each() -> Vec<Message<Bytes>> {
         Message::Interested,
         Message::NotInterested,
         Message::Have { index: 76 },
-        Message::Bitfield(Box::new(Bitfield::all(77))),
+        Message::bitfield(Bitfield::all(77)),
         Message::Request(span),
         Message::Piece { index: 3, begin: 16_384, data: Bytes::from_static(b"block") },
         Message::Cancel(span),
@@ -264,10 +264,10 @@ fn the_first_bytes_tell_the_encoding() {
 fn without_metadata_a_bitfield_is_as_long_as_its_bytes() {
     let limits = Limits::without_metadata();
     for encoding in ENCODINGS {
-        let stream = encoded(encoding, &[Message::Bitfield(Box::new(Bitfield::all(77)))]);
+        let stream = encoded(encoding, &[Message::bitfield(Bitfield::all(77))]);
         let (events, _) = decoded(&mut Decoder::new(encoding, false, limits), [&stream[..]]);
         match &events[..] {
-            [Ok(Message::Bitfield(set))] => assert_eq!((set.len(), set.count()), (80, 77)),
+            [Ok(Message::Bitfield(set))] => assert_eq!((set.pieces.len(), set.pieces.count()), (80, 77)),
             other => panic!("{other:?}"),
         }
     }

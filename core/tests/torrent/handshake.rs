@@ -4,9 +4,10 @@ use core::time::Duration;
 
 use minibit_core::boundary::{DisconnectReason, SimAddr, Simulated, Violation};
 use minibit_core::config::Config;
-use minibit_core::message::{Handshake, MessageKind};
-use minibit_core::{Command, InfoHash, Input, Message, Output, Profile};
+use minibit_core::message::{Handshake, Inventory, MessageKind};
+use minibit_core::{Command, InfoHash, Input, Message, Output, PeerId, Profile};
 
+use crate::support::lone::{Lone, dialled as dials, socket};
 use crate::support::solo::{accepted, closed, handshake, kinds};
 use crate::support::{SWARM, Solo, Swarm, What, World, geometry, peer_id, plain};
 
@@ -135,22 +136,88 @@ fn who_dial_each_other_keep_the_same_connection() {
     }
 }
 
-/// Without handshakes there are no ids to agree by.
+/// Without handshakes inventories say who speaks: that is enough to agree by.
 #[test]
-fn who_dial_each_other_stay_connected_even_without_handshakes() {
+fn who_dial_each_other_keep_the_same_connection_even_without_handshakes() {
     for profile in [Profile::S2, Profile::S5] {
         let config = Config { announcing: None, ..profile.config() };
-        let mut swarm = Swarm::<Simulated>::new(geometry(3, 2), World::default(), 1);
-        for _ in 0..2 {
-            swarm.leecher(config);
-        }
-        swarm.introduce(1, &[0]);
-        swarm.introduce(0, &[1]);
-        swarm.run_for(Duration::from_secs(30));
-        for member in 0..2 {
-            assert!(swarm.torrent(member).connections().any(|view| view.open), "{}", profile.name());
+        for head_start in [0, 5, 19, 21, 39, 41, 60] {
+            let mut swarm = Swarm::<Simulated>::new(geometry(3, 2), World::default(), head_start);
+            for _ in 0..2 {
+                swarm.leecher(config);
+            }
+            swarm.introduce(1, &[0]);
+            swarm.run_for(Duration::from_millis(head_start));
+            swarm.introduce(0, &[1]);
+            swarm.run_for(Duration::from_mins(3));
+            let dials = swarm.count(|entry| matches!(entry.what, What::Dialled(_)));
+            let name = profile.name();
+            assert_eq!(dials, if head_start < 20 { 2 } else { 1 }, "{name}, {head_start} ms");
+            for member in 0..2 {
+                let views: Vec<_> = swarm.torrent(member).connections().collect();
+                assert!(views.len() == 1 && views[0].open, "{name}, {head_start} ms: {views:?}");
+            }
         }
     }
+}
+
+/// S2 does not say where it listens: who has come is known by its id alone, and is not dialled again.
+#[test]
+fn who_closes_what_it_has_dialled_does_not_dial_that_again() {
+    for (theirs, closes) in [(PeerId([0; 20]), true), (peer_id(3), false)] {
+        let mut lone = Lone::new(Config { announcing: None, ..Profile::S2.config() }, geometry(3, 2));
+        let says = |conn| {
+            let inventory = Inventory { pieces: crate::support::pieces("..."), peer_id: Some(theirs) };
+            Input::Message { from: conn, message: Message::Bitfield(Box::new(inventory)) }
+        };
+        let come = |lone: &mut Lone, from: &str| {
+            let said = lone.input(Input::Incoming { ticket: 1, addr: socket(from) });
+            let Some(&Output::Accept { conn, .. }) = said.first() else { panic!("{said:?}") };
+            conn
+        };
+        let said = lone.input(Input::Command(Command::AddPeers(vec![socket("10.0.0.9:6881")])));
+        let Some(&Output::Connect { conn: dialled, .. }) = said.first() else { panic!("{said:?}") };
+        lone.input(Input::Connected { conn: dialled });
+        let elsewhere = come(&mut lone, "10.0.0.8:40000");
+        lone.input(says(elsewhere));
+        let here = come(&mut lone, "10.0.0.9:40000");
+        lone.input(says(here));
+        let said = lone.input(says(dialled));
+        let closing: Vec<_> = said
+            .iter()
+            .filter_map(|output| match output {
+                Output::Disconnect { conn, reason } => Some((*conn, *reason)),
+                _ => None,
+            })
+            .collect();
+        // What they have dialled is theirs to close. And from another host anybody could say to be this one.
+        let expected = [(dialled, DisconnectReason::Duplicate)];
+        assert_eq!(closing, if closes { &expected[..] } else { &[] });
+        for _ in 0..10 {
+            lone.now += Duration::from_mins(1);
+            lone.input(Input::Message { from: here, message: Message::KeepAlive });
+            lone.input(Input::Message { from: dialled, message: Message::KeepAlive });
+            assert_eq!(dials(&lone.input(Input::Timeout)), [], "{theirs:?}");
+        }
+        lone.input(Input::Disconnected { conn: here });
+        lone.input(Input::Disconnected { conn: dialled });
+        lone.now += Duration::from_mins(1);
+        assert_eq!(dials(&lone.input(Input::Timeout)), [socket("10.0.0.9:6881")], "{theirs:?}");
+    }
+}
+
+/// Nothing but its own id in an inventory tells a peer that it has reached itself.
+#[test]
+fn ourselves_are_known_by_the_inventory_where_there_is_no_handshake() {
+    let mut solo = Solo::leecher(Config { announcing: None, ..Profile::S5.config() }, geometry(3, 2));
+    let said = solo.input(Input::Command(Command::AddPeers(vec![SimAddr(9)])));
+    let Some(Output::Connect { conn, .. }) = said.first() else { panic!("{said:?}") };
+    solo.input(Input::Connected { conn: *conn });
+    let ours = Inventory { pieces: crate::support::pieces("..."), peer_id: Some(peer_id(0)) };
+    let said = solo.hear(*conn, Message::Bitfield(Box::new(ours)));
+    assert_eq!(closed(&said, *conn), Some(DisconnectReason::SelfConnection));
+    let later = solo.wait(Duration::from_hours(10));
+    assert!(!later.iter().any(|output| matches!(output, Output::Connect { .. })));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::solo::{Said, closed, kinds, messages};
 use crate::support::{BLOCK, Solo, geometry, pieces, plain};
 
 fn bitfield(drawing: &str) -> Message<minibit_core::payload::Virtual> {
-    Message::Bitfield(Box::new(pieces(drawing)))
+    Message::bitfield(pieces(drawing))
 }
 
 fn is_broken(said: &Said, conn: ConnId, violation: Violation) -> bool {
@@ -51,7 +51,7 @@ fn numbers_that_the_torrent_does_not_have_end_the_connection() {
         (Message::AllowedFast { index: 3 }, Violation::PieceIndex),
         (bitfield("****"), Violation::Bitfield),
         (bitfield("**"), Violation::Bitfield),
-        (Message::Bitfield(Box::new(Bitfield::none(0))), Violation::Bitfield),
+        (Message::bitfield(Bitfield::none(0)), Violation::Bitfield),
         (Message::Request(span(3, 0, BLOCK)), Violation::RequestRange),
         (Message::Request(span(0, 0, 0)), Violation::RequestRange),
         (Message::Request(span(0, 0, BLOCK + 1)), Violation::RequestRange),

@@ -17,7 +17,7 @@ fn brief() -> Config {
 }
 
 fn bitfield(drawing: &str) -> Message<minibit_core::payload::Virtual> {
-    Message::Bitfield(Box::new(pieces(drawing)))
+    Message::bitfield(pieces(drawing))
 }
 
 fn called(said: &Said) -> Option<(ConnId, SimAddr)> {
@@ -113,7 +113,7 @@ fn nobody_is_remembered() {
         assert!(called(&said).is_none());
     }
     let conn = solo.greet(true);
-    let said = solo.hear(conn, Message::Bitfield(Box::new(Bitfield::all(3))));
+    let said = solo.hear(conn, Message::bitfield(Bitfield::all(3)));
     assert!(closed(&said, conn).is_none());
     solo.input(Input::Disconnected { conn });
     assert!(called(&solo.wait(Duration::from_mins(10))).is_none());

@@ -22,7 +22,7 @@ fn connect(solo: &mut Solo, number: u32) -> (ConnId, Said) {
 }
 
 fn bitfield(drawing: &str) -> Message<Virtual> {
-    Message::Bitfield(Box::new(pieces(drawing)))
+    Message::bitfield(pieces(drawing))
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_bitfield_shows_what_was_passed_on_as_well() {
     solo.hear(first, Message::Have { index: one });
     let mut drawing = ["."; 4];
     drawing[one as usize] = "*";
-    let said = solo.hear(second, Message::Bitfield(Box::new(pieces(&drawing.concat()))));
+    let said = solo.hear(second, Message::bitfield(pieces(&drawing.concat())));
     assert_eq!(shown(&said, first).len(), 1);
 }
 

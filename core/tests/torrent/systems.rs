@@ -196,7 +196,7 @@ mod s2 {
             accepted(&solo.input(Input::Incoming { ticket: number, addr: SimAddr(number) })).unwrap()
         };
         let (giver, other) = (connect(&mut solo, 1), connect(&mut solo, 2));
-        solo.hear(giver, Message::Bitfield(Box::new(pieces("*."))));
+        solo.hear(giver, Message::bitfield(pieces("*.")));
         let asked = requests(&solo.hear(giver, Message::Unchoke), giver);
         let said = solo.give(giver, asked[0]);
         for conn in [giver, other] {

@@ -102,7 +102,7 @@ fn a_seeder_of_a_part_gives_that_and_wants_nothing() {
     assert_eq!(greet(&mut stranger, &metainfo).upload_only, Some(true));
     let has = stranger.receive_until(|it| matches!(it, Message::Bitfield(_)));
     let Message::Bitfield(has) = has else { unreachable!("that was waited for") };
-    assert_eq!(has.iter().map(PieceIndex::get).collect::<Vec<_>>(), [0, 2, 3]);
+    assert_eq!(has.pieces.iter().map(PieceIndex::get).collect::<Vec<_>>(), [0, 2, 3]);
     // What it lacks can be had here.
     stranger.send(&Message::Have { index: 1 });
     stranger.send(&Message::Unchoke);

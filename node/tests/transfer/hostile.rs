@@ -57,7 +57,7 @@ fn what_makes_no_sense_ends_the_connection_and_nothing_else() {
         Message::Have { index: 7 },
         Message::Request(BlockSpan { index: 7, begin: 0, length: 16_384 }),
         Message::Request(BlockSpan { index: 0, begin: u32::MAX, length: u32::MAX }),
-        Message::Bitfield(Box::new(other)),
+        Message::bitfield(other),
     ];
     for message in out_of_range {
         let mut stranger = Stranger::greet(addr, metainfo, 2);

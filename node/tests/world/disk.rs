@@ -116,7 +116,7 @@ fn a_full_disk_stops_the_download_and_nothing_else() {
     // What was written last may still be being checked.
     let piece = loop {
         match friend.hear().unwrap() {
-            Message::Bitfield(has) => break has.iter().next().expect("some of it is here").get(),
+            Message::Bitfield(has) => break has.pieces.iter().next().expect("some of it is here").get(),
             Message::Have { index } => break index,
             _ => {}
         }

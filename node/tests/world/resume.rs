@@ -180,8 +180,8 @@ impl Witness {
             while let Ok(message) = peer.hear() {
                 let mut notes = notes.lock().unwrap();
                 match message {
-                    Message::Bitfield(pieces) => {
-                        let pieces: BTreeSet<u32> = pieces.iter().map(PieceIndex::get).collect();
+                    Message::Bitfield(inventory) => {
+                        let pieces: BTreeSet<u32> = inventory.pieces.iter().map(PieceIndex::get).collect();
                         notes.in_all.extend(&pieces);
                         notes.at_first = Some(pieces);
                     }

@@ -81,7 +81,7 @@ impl<'a> Trace<'a> {
             Message::Piece { index, begin, data } => {
                 json!({ "index": index, "begin": begin, "length": data.len() })
             }
-            Message::Bitfield(pieces) => json!({ "pieces": pieces.count() }),
+            Message::Bitfield(inventory) => json!({ "pieces": inventory.pieces.count() }),
             _ => json!({}),
         };
         if let (Value::Object(details), Value::Object(more)) = (&mut details, more) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Encoded, Pieces, block, block_span, bytes, fixed};
 use crate::id::{InfoHash, PeerId};
-use crate::message::{Extended, Handshake, Message};
+use crate::message::{Extended, Handshake, Inventory, Message};
 use crate::payload::Virtual;
 use crate::trace::replay::Malformed;
 
@@ -14,7 +14,12 @@ use crate::trace::replay::Malformed;
 #[serde(rename_all = "snake_case")]
 /// A message; of blocks there are the lengths alone.
 pub(in crate::trace) enum MessageForm {
-    Handshake { info_hash: Encoded, peer_id: Encoded, fast: bool, extended: bool },
+    Handshake {
+        info_hash: Encoded,
+        peer_id: Encoded,
+        fast: bool,
+        extended: bool,
+    },
     KeepAlive,
     Choke,
     Unchoke,
@@ -22,6 +27,8 @@ pub(in crate::trace) enum MessageForm {
     NotInterested,
     Have(u32),
     Bitfield(Pieces),
+    /// A bitfield, and whose it is.
+    Inventory(Pieces, Encoded),
     Request(u32, u32, u32),
     Piece(u32, u32, u32),
     Cancel(u32, u32, u32),
@@ -49,7 +56,13 @@ impl MessageForm {
             Message::Interested => Self::Interested,
             Message::NotInterested => Self::NotInterested,
             Message::Have { index } => Self::Have(*index),
-            Message::Bitfield(set) => Self::Bitfield(Pieces::of(set)),
+            Message::Bitfield(inventory) => {
+                let pieces = Pieces::of(&inventory.pieces);
+                match inventory.peer_id {
+                    Some(peer_id) => Self::Inventory(pieces, STANDARD.encode(peer_id.0)),
+                    None => Self::Bitfield(pieces),
+                }
+            }
             Message::Request(span) => Self::Request(span.index, span.begin, span.length),
             Message::Piece { index, begin, data } => Self::Piece(*index, *begin, data.len()),
             Message::Cancel(span) => Self::Cancel(span.index, span.begin, span.length),
@@ -75,7 +88,11 @@ impl MessageForm {
             Self::Interested => Message::Interested,
             Self::NotInterested => Message::NotInterested,
             Self::Have(index) => Message::Have { index },
-            Self::Bitfield(set) => Message::Bitfield(Box::new(set.read()?)),
+            Self::Bitfield(set) => Message::bitfield(set.read()?),
+            Self::Inventory(set, peer_id) => {
+                let (pieces, peer_id) = (set.read()?, Some(PeerId(fixed(&peer_id)?)));
+                Message::Bitfield(Box::new(Inventory { pieces, peer_id }))
+            }
             Self::Request(index, begin, length) => Message::Request(block_span((index, begin, length))),
             Self::Piece(index, begin, length) => Message::Piece { index, begin, data: block(length)? },
             Self::Cancel(index, begin, length) => Message::Cancel(block_span((index, begin, length))),

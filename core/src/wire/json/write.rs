@@ -50,7 +50,8 @@ fn object<D: Payload>(message: &Message<D>, sink: &mut impl Sink<D>) {
             sink.text(",\"index\":");
             sink.number((*index).into());
         }
-        Message::Bitfield(set) => {
+        Message::Bitfield(inventory) => {
+            let set = &inventory.pieces;
             sink.text(",\"bits\":\"");
             sink.bitfield(set);
             sink.text("\"");

@@ -61,7 +61,19 @@ fn framed_messages() -> impl Strategy<Value = Message<Bytes>> {
 
 /// What a system can say of these.
 fn spoken(encoding: Encoding, messages: &[Message<Bytes>]) -> Vec<Message<Bytes>> {
-    messages.iter().filter(|message| encoding.speaks(message.kind())).cloned().collect()
+    let spoken = messages.iter().filter(|message| encoding.speaks(message.kind()));
+    spoken.cloned().map(|message| introduced(encoding, message)).collect()
+}
+
+/// In S2 and S5 an inventory says whose it is.
+fn introduced(encoding: Encoding, message: Message<Bytes>) -> Message<Bytes> {
+    match message {
+        Message::Bitfield(mut inventory) if matches!(encoding, Encoding::S2 | Encoding::S5) => {
+            inventory.peer_id = Some(names().peer_id);
+            Message::Bitfield(inventory)
+        }
+        other => other,
+    }
 }
 
 /// The stream in parts.

@@ -189,7 +189,7 @@ impl Solo {
     /// Somebody who has these pieces, and lets itself be asked; what it is asked for.
     pub(crate) fn meet(&mut self, fast: bool, pieces: &Bitfield) -> (ConnId, Vec<BlockSpan>) {
         let conn = self.greet(fast);
-        self.hear(conn, Message::Bitfield(Box::new(pieces.clone())));
+        self.hear(conn, Message::bitfield(pieces.clone()));
         let said = self.hear(conn, Message::Unchoke);
         (conn, requests(&said, conn))
     }

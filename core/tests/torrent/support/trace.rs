@@ -61,7 +61,7 @@ fn describe<E: Medium>(message: &Message<E::Data>) -> String {
         Message::Have { index } | Message::AllowedFast { index } | Message::SuggestPiece { index } => {
             format!("{name} #{index}")
         }
-        Message::Bitfield(pieces) => format!("{name} {}", draw(pieces)),
+        Message::Bitfield(inventory) => format!("{name} {}", draw(&inventory.pieces)),
         Message::Request(asked) | Message::Cancel(asked) | Message::RejectRequest(asked) => span(asked),
         Message::Piece { index, begin, .. } => {
             span(&BlockSpan { index: *index, begin: *begin, length: message.payload_len() })

@@ -254,7 +254,7 @@ impl Witness {
                 let telling = to_all || !line.has.contains(piece);
                 assert!(telling, "have {index} to one who has it");
             }
-            Message::Bitfield(pieces) => assert_eq!(**pieces, *torrent.have(), "I3"),
+            Message::Bitfield(inventory) => assert_eq!(inventory.pieces, *torrent.have(), "I3"),
             Message::HaveAll => assert!(torrent.is_complete(), "I3"),
             _ => {}
         }
@@ -366,8 +366,8 @@ impl Line {
                     self.has.insert(piece);
                 }
             }
-            Message::Bitfield(pieces) if pieces.len() == geometry.piece_count() => {
-                self.has = (**pieces).clone();
+            Message::Bitfield(inventory) if inventory.pieces.len() == geometry.piece_count() => {
+                self.has = inventory.pieces.clone();
             }
             Message::HaveAll if self.fast => self.has = Bitfield::all(geometry.piece_count()),
             Message::HaveNone if self.fast => self.has = Bitfield::none(geometry.piece_count()),
