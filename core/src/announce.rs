@@ -36,6 +36,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(30);
 pub enum AnnounceEvent {
     /// A regular announce.
     None,
+    /// A regular announce of a partial seed, which lacks something and wants nothing (BEP 21).
+    Paused,
     /// The first one.
     Started,
     /// The download has completed.
@@ -131,6 +133,8 @@ pub struct Announce {
     owed: Vec<AnnounceEvent>,
     /// The download's completion was noted.
     completed: bool,
+    /// Nothing is wanted, whatever is missing.
+    paused: bool,
     /// When the next announce goes; `None` while one is under way, before the start and after the goodbye.
     due: Option<Instant>,
     in_flight: Option<AnnounceEvent>,
@@ -158,6 +162,7 @@ impl Announce {
             phase: Phase::New,
             owed: Vec::new(),
             completed: false,
+            paused: false,
             due: None,
             in_flight: None,
             asking: false,
@@ -186,6 +191,16 @@ impl Announce {
         if self.phase == Phase::Running && !self.completed {
             self.completed = true;
             self.owed.push(AnnounceEvent::Completed);
+            self.bring_forward(now);
+        }
+    }
+
+    /// Nothing more will be downloaded although something is missing: every announce that is no other event says so from now on
+    /// (BEP 21), the first of them as soon as may be.
+    pub fn pause(&mut self, now: Instant) {
+        if self.phase == Phase::Running && !self.paused {
+            self.paused = true;
+            self.owed.push(AnnounceEvent::Paused);
             self.bring_forward(now);
         }
     }
@@ -239,7 +254,7 @@ impl Announce {
         if self.due? > now {
             return None;
         }
-        let event = self.owed.first().copied().unwrap_or(AnnounceEvent::None);
+        let event = self.owed.first().copied().unwrap_or(self.regular());
         if self.phase == Phase::Going {
             // Nobody waits for an answer any more: said is done.
             self.owed.remove(0);
@@ -259,6 +274,11 @@ impl Announce {
         Some(AnnounceRequest { lists: self.choices.lists, ..AnnounceRequest::plain(event, totals, numwant) })
     }
 
+    /// What an announce says when nothing has happened.
+    const fn regular(&self) -> AnnounceEvent {
+        if self.paused { AnnounceEvent::Paused } else { AnnounceEvent::None }
+    }
+
     /// Does an announce that goes now ask for peers? One that was brought forward by a piece only tells of it, until the next one is due
     /// that asks.
     fn asks(&self, now: Instant, event: AnnounceEvent) -> bool {
@@ -267,12 +287,12 @@ impl Announce {
             AnnounceEvent::Started => true,
             AnnounceEvent::Completed => self.choices.lists == Lists::Addresses,
             AnnounceEvent::Stopped => false,
-            AnnounceEvent::None
+            AnnounceEvent::None | AnnounceEvent::Paused
                 if self.in_need && self.asked.is_none_or(|asked| now >= asked + self.min_gap) =>
             {
                 true
             }
-            AnnounceEvent::None => {
+            AnnounceEvent::None | AnnounceEvent::Paused => {
                 let told = self.choices.on_piece && self.choices.lists != Lists::Addresses;
                 self.choices.asks == Asks::Always && (!told || self.asked.is_none_or(due))
             }
@@ -311,7 +331,7 @@ impl Announce {
             let pause = pause(self.failures, rng);
             self.failures = self.failures.saturating_add(1);
             // An event that happened meanwhile has not been tried yet, and does not wait for a regular announce's turn.
-            let untried = event == AnnounceEvent::None && !self.owed.is_empty();
+            let untried = !self.owed.is_empty() && !self.owed.contains(&event);
             if untried { now } else { now + pause }
         });
     }

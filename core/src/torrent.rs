@@ -387,6 +387,9 @@ impl<E: Env> Torrent<E> {
         }
         if let Some(announce) = &mut self.announce {
             announce.start(now);
+            if self.particulars.upload_only && !self.have.is_full() {
+                announce.pause(now);
+            }
         }
         self.poll_announce(now, out);
         self.dial(now, out);

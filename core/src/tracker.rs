@@ -42,7 +42,7 @@ use crate::id::{InfoHash, PeerId};
 use crate::rng::{Purpose, Rng, Seed};
 use crate::time::Instant;
 use inventories::Inventories;
-use pool::Key;
+use pool::{Key, Role};
 use swarm::{Room, Swarm, Wanted, Who};
 
 pub use compact::{Compact, Family, Kept, Packed, PackedOf};
@@ -118,13 +118,20 @@ pub struct Scrape {
     pub seeders: u32,
     /// Peers that do not: `incomplete`.
     pub leechers: u32,
+    /// Those of them that are downloading, and not partial seeds (BEP 21): `downloaders`.
+    pub downloaders: u32,
     /// Downloads that were reported complete: `downloaded`.
     pub downloaded: u64,
 }
 
 impl Scrape {
     fn of<A: Compact>(swarm: &Swarm<A>) -> Self {
-        Self { seeders: swarm.seeders(), leechers: swarm.leechers(), downloaded: swarm.downloaded() }
+        Self {
+            seeders: swarm.seeders(),
+            leechers: swarm.leechers(),
+            downloaders: swarm.downloaders(),
+            downloaded: swarm.downloaded(),
+        }
     }
 }
 
@@ -173,7 +180,7 @@ impl<A: Compact> Tracker<A> {
 
     /// Registers, updates or removes a peer, and tells it of others.
     ///
-    /// `left` decides who is a seeder: with 0 everything is there.
+    /// `left` decides who is a seeder: with 0 everything is there. Of the others `paused` tells partial seeds (BEP 21).
     ///
     /// # Errors
     /// When the swarm is new and there is no room for it.
@@ -255,13 +262,17 @@ impl<A: Compact> Tracker<A> {
             swarm.remove(key, who.addr, now);
             self.room.peers.clear();
         } else {
-            let seeder = request.left == 0;
-            let completed = seeder && request.event == AnnounceEvent::Completed;
-            swarm.register(key, now, who, (seeder, completed), max_peers_per_swarm);
+            let role = match request.event {
+                _ if request.left == 0 => Role::Seeder,
+                AnnounceEvent::Paused => Role::PartialSeed,
+                _ => Role::Downloader,
+            };
+            let completed = role == Role::Seeder && request.event == AnnounceEvent::Completed;
+            swarm.register(key, now, who, (role, completed), max_peers_per_swarm);
             let of = match request.lists {
                 Lists::Holders => Who::Seeders,
-                _ if seeder => Who::Leechers,
-                _ => Who::All,
+                _ if role == Role::Downloader => Who::All,
+                _ => Who::Downloaders,
             };
             let wanted = Wanted { of, count: request.numwant.min(max_peers), family };
             swarm.choose(key, &mut self.rng, who.addr, wanted, &mut self.room);

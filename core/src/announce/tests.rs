@@ -338,3 +338,28 @@ proptest! {
         prop_assert_eq!(said, expected);
     }
 }
+
+/// BEP 21: in every announce that says nothing else, from the first one on.
+#[test]
+fn a_partial_seed_says_so_in_every_announce() {
+    let mut client = Client::started(CHOICES);
+    client.announce.pause(client.now);
+    client.announce.pause(client.now);
+    assert_eq!(client.poll(), Some(AnnounceEvent::Started), "what a tracker has to hear comes first");
+    client.answer(secs(1_800), None);
+    assert_eq!(client.poll(), Some(AnnounceEvent::Paused), "and this at once");
+    for _ in 0..3 {
+        client.answer(secs(1_800), None);
+        assert_eq!((client.poll(), client.wait()), (None, Some(1_800)));
+        client.pass(1_800);
+        assert_eq!(client.poll(), Some(AnnounceEvent::Paused));
+    }
+    client.fail();
+    let pause = client.wait().unwrap();
+    assert!((13..=17).contains(&pause), "one that fails is not repeated at once: {pause} s");
+    client.pass(pause + 1);
+    assert_eq!(client.poll(), Some(AnnounceEvent::Paused));
+    client.announce.stop(client.now);
+    assert_eq!(client.poll(), Some(AnnounceEvent::Stopped));
+    assert_eq!(client.poll(), None);
+}

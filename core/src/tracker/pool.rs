@@ -1,7 +1,8 @@
 //! The peers of one swarm and one address family: found by address, drawn by position, forgotten in the order in which they
 //! fell silent.
 //!
-//! A peer is a position in two parallel lists with the seeders in front: its address, and what else is known of it. Answers
+//! A peer is a position in two parallel lists with the seeders in front, partial seeds behind them and downloaders last: its address,
+//! and what else is known of it. Answers
 //! are drawn out of the addresses alone, so they touch six bytes per peer handed out. A doubly linked list runs through the
 //! records by the time of the last announce; its head is the next to expire. An [`Index`] finds the position of an address.
 //! An announce costs O(1), apart from the peers that are handed out.
@@ -54,6 +55,16 @@ impl fmt::Debug for Key {
     }
 }
 
+/// What a peer is in its swarm, in the order in which the lists have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// It has everything.
+    Seeder,
+    /// It lacks something and wants nothing (BEP 21).
+    PartialSeed,
+    Downloader,
+}
+
 /// What is known of a peer besides its address.
 #[derive(Clone, Copy, Debug)]
 struct Record {
@@ -80,6 +91,8 @@ pub(super) struct Pool<K> {
     records: Vec<Record>,
     index: Index,
     seeders: u32,
+    /// Seeders and partial seeds.
+    sated: u32,
     oldest: u32,
     newest: u32,
 }
@@ -91,6 +104,7 @@ impl<K: Kept> Pool<K> {
             records: Vec::new(),
             index: Index::default(),
             seeders: 0,
+            sated: 0,
             oldest: NIL,
             newest: NIL,
         }
@@ -98,6 +112,11 @@ impl<K: Kept> Pool<K> {
 
     pub(super) const fn seeders(&self) -> u32 {
         self.seeders
+    }
+
+    /// How many want nothing: the first ones.
+    pub(super) const fn sated(&self) -> u32 {
+        self.sated
     }
 
     pub(super) fn len(&self) -> u32 {
@@ -131,7 +150,7 @@ impl<K: Kept> Pool<K> {
         key: &Key,
         now: Instant,
         (addr, id): (K, PeerId),
-        (seeder, completed): (bool, bool),
+        (role, completed): (Role, bool),
         room: bool,
     ) -> bool {
         let position = match self.position(key, addr) {
@@ -151,7 +170,7 @@ impl<K: Kept> Pool<K> {
             record.counted = if completed || record.counted == name { name } else { 0 };
         }
         self.link_newest(position);
-        self.set_seeder(key, position, seeder);
+        self.set_role(key, position, role);
         counts
     }
 
@@ -167,7 +186,7 @@ impl<K: Kept> Pool<K> {
     /// Forgets a peer.
     pub(super) fn remove(&mut self, key: &Key, position: u32) {
         self.unlink(position);
-        let position = self.set_seeder(key, position, false);
+        let position = self.set_role(key, position, Role::Downloader);
         let last = self.len() - 1;
         self.swap(key, position, last);
         let addrs = &self.addrs;
@@ -177,7 +196,7 @@ impl<K: Kept> Pool<K> {
         self.records.pop();
     }
 
-    /// Gives a newcomer the last position, which is a leecher's.
+    /// Gives a newcomer the last position, which is a downloader's.
     fn admit(&mut self, key: &Key, addr: K) -> u32 {
         let position = self.len();
         if self.addrs.len() == self.addrs.capacity() {
@@ -194,18 +213,31 @@ impl<K: Kept> Pool<K> {
         position
     }
 
-    /// Moves a peer to the right side of the border between seeders and leechers; gives its new position.
-    fn set_seeder(&mut self, key: &Key, position: u32, seeder: bool) -> u32 {
-        if seeder && position >= self.seeders {
-            self.seeders += 1;
-        } else if !seeder && position < self.seeders {
-            self.seeders -= 1;
-        } else {
-            return position;
+    const fn role(&self, position: u32) -> Role {
+        match position {
+            position if position < self.seeders => Role::Seeder,
+            position if position < self.sated => Role::PartialSeed,
+            _ => Role::Downloader,
         }
-        let border = if seeder { self.seeders - 1 } else { self.seeders };
-        self.swap(key, position, border);
-        border
+    }
+
+    /// Moves a peer across the borders to where those of its role are; gives its new position.
+    fn set_role(&mut self, key: &Key, mut position: u32, role: Role) -> u32 {
+        while self.role(position) > role {
+            let border = if position < self.sated { &mut self.seeders } else { &mut self.sated };
+            let first = *border;
+            *border += 1;
+            self.swap(key, position, first);
+            position = first;
+        }
+        while self.role(position) < role {
+            let border = if position < self.seeders { &mut self.seeders } else { &mut self.sated };
+            *border -= 1;
+            let last = *border;
+            self.swap(key, position, last);
+            position = last;
+        }
+        position
     }
 
     fn swap(&mut self, key: &Key, a: u32, b: u32) {
@@ -280,7 +312,7 @@ impl<K: Kept> Pool<K> {
     /// Panics unless all structures tell the same.
     pub(super) fn check(&self, key: &Key) {
         assert_eq!((self.records.len(), self.index.len()), (self.addrs.len(), self.addrs.len()));
-        assert!(self.seeders <= self.len());
+        assert!(self.seeders <= self.sated && self.sated <= self.len());
         for (position, &addr) in (0..).zip(&self.addrs) {
             assert_eq!(self.position(key, addr), Some(position));
         }
@@ -315,7 +347,7 @@ mod tests {
             for number in 0..150_000_usize {
                 let mut addr = [0; N];
                 addr[..4].copy_from_slice(&number.to_be_bytes()[4..]);
-                pool.register(&key, Instant::ZERO, (addr, PeerId([1; 20])), (false, false), true);
+                pool.register(&key, Instant::ZERO, (addr, PeerId([1; 20])), (Role::Downloader, false), true);
                 if number >= 1_000 {
                     let bytes = pool.addrs.capacity() * N + pool.records.capacity() * size_of::<Record>();
                     most = most.max((bytes + pool.index.bytes()) / (number + 1));

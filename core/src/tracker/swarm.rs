@@ -3,7 +3,7 @@
 //! A family that nobody uses takes a pointer, so a swarm without peers is 32 bytes.
 
 use super::compact::{Compact, Family, Kept, Packed};
-use super::pool::{Key, Pool};
+use super::pool::{Key, Pool, Role};
 use super::{Announcer, sample};
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -33,8 +33,8 @@ pub(super) struct Wanted {
 pub(super) enum Who {
     /// All.
     All,
-    /// To a seeder: two seeders have nothing to say to each other.
-    Leechers,
+    /// To a seeder, or a partial one: two of them have nothing to say to each other.
+    Downloaders,
     /// To who asks for nobody else (S4).
     Seeders,
 }
@@ -65,7 +65,7 @@ impl Range {
         let Some(pool) = pool else { return Self::default() };
         let (first, end) = match wanted.of {
             Who::All => (0, pool.len()),
-            Who::Leechers => (pool.seeders(), pool.len()),
+            Who::Downloaders => (pool.sated(), pool.len()),
             Who::Seeders => (0, pool.seeders()),
         };
         Self { first, end, own: own.filter(|&own| (first..end).contains(&own)) }
@@ -92,6 +92,11 @@ impl<A: Compact> Swarm<A> {
 
     pub(super) fn leechers(&self) -> u32 {
         self.len() - self.seeders()
+    }
+
+    pub(super) fn downloaders(&self) -> u32 {
+        let v4 = self.v4.as_ref().map_or(0, |pool| pool.len() - pool.sated());
+        v4 + self.v6.as_ref().map_or(0, |pool| pool.len() - pool.sated())
     }
 
     pub(super) const fn downloaded(&self) -> u64 {
@@ -132,7 +137,7 @@ impl<A: Compact> Swarm<A> {
         key: &Key,
         now: Instant,
         who: Announcer<A>,
-        (seeder, completed): (bool, bool),
+        (role, completed): (Role, bool),
         room: u32,
     ) {
         let room = self.len() < room;
@@ -141,14 +146,14 @@ impl<A: Compact> Swarm<A> {
                 key,
                 now,
                 (addr, who.id),
-                (seeder, completed),
+                (role, completed),
                 room,
             ),
             Packed::V6(addr) => self.v6.get_or_insert_with(|| Box::new(Pool::new())).register(
                 key,
                 now,
                 (addr, who.id),
-                (seeder, completed),
+                (role, completed),
                 room,
             ),
         };

@@ -124,7 +124,8 @@ fn completions_are_counted_once_for_each_peer_and_outlive_it() {
         tracker.announce(Instant::ZERO, SWARM, who, &request(event, left, 0)).unwrap();
         tracker.scrape(Instant::ZERO, SWARM).unwrap()
     };
-    let scrape = |seeders, leechers, downloaded| Scrape { seeders, leechers, downloaded };
+    let scrape =
+        |seeders, leechers, downloaded| Scrape { seeders, leechers, downloaders: leechers, downloaded };
     assert_eq!(say(1, AnnounceEvent::Started, 9), scrape(0, 1, 0));
     assert_eq!(say(1, AnnounceEvent::Completed, 9), scrape(0, 1, 0), "a lie: something is left");
     assert_eq!(say(1, AnnounceEvent::Completed, 0), scrape(1, 0, 1));
@@ -134,6 +135,28 @@ fn completions_are_counted_once_for_each_peer_and_outlive_it() {
     assert_eq!(say(2, AnnounceEvent::Stopped, 0), scrape(0, 0, 2));
     assert_eq!(say(2, AnnounceEvent::Stopped, 0), scrape(0, 0, 2));
     assert_eq!(tracker.scrape(Instant::ZERO, InfoHash([9; 20])), None);
+}
+
+/// BEP 21: a partial seed is counted apart, and is nobody for those who want nothing either.
+#[test]
+fn partial_seeds_are_told_from_downloaders() {
+    let mut tracker = tracker(CONFIG);
+    let mut say = |number, event, left| {
+        let answer = tracker.announce(Instant::ZERO, SWARM, who(number), &request(event, left, 50)).unwrap();
+        let mut peers: Vec<u32> = answer.peers.iter().map(|addr| addr.0).collect();
+        peers.sort_unstable();
+        (peers, tracker.scrape(Instant::ZERO, SWARM).unwrap())
+    };
+    let scrape = |seeders, leechers, downloaders| Scrape { seeders, leechers, downloaders, downloaded: 0 };
+    assert_eq!(say(1, AnnounceEvent::Started, 0), (vec![], scrape(1, 0, 0)));
+    assert_eq!(say(2, AnnounceEvent::Started, 5), (vec![1], scrape(1, 1, 1)));
+    assert_eq!(say(2, AnnounceEvent::Paused, 5), (vec![], scrape(1, 1, 0)));
+    assert_eq!(say(3, AnnounceEvent::None, 9), (vec![1, 2], scrape(1, 2, 1)));
+    assert_eq!(say(2, AnnounceEvent::Paused, 5), (vec![3], scrape(1, 2, 1)));
+    assert_eq!(say(1, AnnounceEvent::None, 0), (vec![3], scrape(1, 2, 1)));
+    assert_eq!(say(2, AnnounceEvent::None, 5), (vec![1, 3], scrape(1, 2, 2)), "each announce says it anew");
+    assert_eq!(say(2, AnnounceEvent::Paused, 0), (vec![3], scrape(2, 1, 1)), "nothing is missing");
+    assert_eq!(say(3, AnnounceEvent::Stopped, 9), (vec![], scrape(2, 0, 0)));
 }
 
 #[test]
@@ -230,6 +253,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let event = prop_oneof![
         3 => Just(AnnounceEvent::None),
+        2 => Just(AnnounceEvent::Paused),
         2 => Just(AnnounceEvent::Started),
         2 => Just(AnnounceEvent::Completed),
         1 => Just(AnnounceEvent::Stopped),
@@ -257,8 +281,15 @@ struct Model {
 struct ModelPeer {
     id: u8,
     left: u64,
+    paused: bool,
     seen: Instant,
     counted: bool,
+}
+
+impl ModelPeer {
+    const fn downloads(&self) -> bool {
+        self.left > 0 && !self.paused
+    }
 }
 
 impl Model {
@@ -273,6 +304,10 @@ impl Model {
     fn counters(&self, swarm: u8) -> (usize, usize) {
         let seeders = self.swarm(swarm).filter(|(_, peer)| peer.left == 0).count();
         (seeders, self.swarm(swarm).count() - seeders)
+    }
+
+    fn downloaders(&self, swarm: u8) -> usize {
+        self.swarm(swarm).filter(|(_, peer)| peer.downloads()).count()
     }
 }
 
@@ -303,6 +338,7 @@ proptest! {
                     let expected = model.downloaded.get(&swarm).map(|&downloaded| Scrape {
                         seeders: u32::try_from(seeders).unwrap(),
                         leechers: u32::try_from(leechers).unwrap(),
+                        downloaders: u32::try_from(model.downloaders(swarm)).unwrap(),
                         downloaded,
                     });
                     prop_assert_eq!(tracker.scrape(now, InfoHash([swarm; 20])), expected);
@@ -328,14 +364,16 @@ proptest! {
                                 counted = true;
                                 *downloaded += 1;
                             }
-                            model.peers.insert((swarm, addr), ModelPeer { id, left, seen: now, counted });
+                            let paused = event == AnnounceEvent::Paused;
+                            model.peers.insert((swarm, addr), ModelPeer { id, left, paused, seen: now, counted });
                         }
                     }
                     let (seeders, leechers) = model.counters(swarm);
                     prop_assert_eq!((answer.seeders as usize, answer.leechers as usize), (seeders, leechers));
+                    let downloads = left > 0 && event != AnnounceEvent::Paused;
                     let eligible: BTreeSet<u32> = model
                         .swarm(swarm)
-                        .filter(|&(other, peer)| other != addr && (left > 0 || peer.left > 0))
+                        .filter(|&(other, peer)| other != addr && (downloads || peer.downloads()))
                         .map(|(other, _)| other)
                         .collect();
                     let handed_out: BTreeSet<u32> = answer.peers.iter().map(|addr| addr.0).collect();

@@ -95,7 +95,8 @@ async fn clients_of_both_protocols_meet() {
     let last = http.announce(request(AnnounceEvent::Completed, 0)).await.unwrap();
     assert_eq!((last.peers.len(), last.seeders), (0, 1));
     let scrape = world.get(&format!("/scrape?info_hash={HASH}")).await;
-    let expected = format!("d5:filesd20:{HASH}d8:completei1e10:downloadedi1e10:incompletei0eeee");
+    let expected =
+        format!("d5:filesd20:{HASH}d8:completei1e10:downloadedi1e11:downloadersi0e10:incompletei0eeee");
     assert!(scrape.ends_with(&expected), "{scrape}");
 }
 
@@ -145,7 +146,10 @@ async fn people_and_programs_see_the_state() {
         page.starts_with("HTTP/1.1 200 OK") && page.contains("content-security-policy: default-src 'none'"),
         "{page}"
     );
-    assert!(page.contains("1 swarm, 0 seeders, 1 leechers") && page.contains(&"61".repeat(20)), "{page}");
+    assert!(
+        page.contains("1 swarm, 0 seeders, 1 leecher, 0 completed") && page.contains(&"61".repeat(20)),
+        "{page}"
+    );
     let json = world.get("/status.json").await;
     let (_, body) = json.split_once("\r\n\r\n").unwrap();
     let value: serde_json::Value = serde_json::from_str(body).unwrap();

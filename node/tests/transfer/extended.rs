@@ -86,6 +86,27 @@ fn peers_of_a_private_torrent_are_not_exchanged() {
     }
 }
 
+/// BEP 21: who lacks something and wants nothing says so, as soon as the tracker knows it at all.
+#[test]
+fn a_tracker_is_told_of_a_partial_seed() {
+    let place = Place::new();
+    let mut content = content(100_000);
+    place.write("file", &content);
+    let (url, asked) = tracker(None, channel().1);
+    let arguments = ["create", "file", "-l", "32 KiB", "--tracker", &url, "-o", "it.torrent"];
+    assert!(place.command(&arguments).status().unwrap().success());
+    content[40_000] ^= 1;
+    place.write("file", &content);
+    let (seeder, _) = place.seed("it.torrent", &[]);
+    for event in ["started", "paused"] {
+        let said = asked.recv_timeout(PATIENCE).unwrap();
+        assert!(said.contains("&left=32768&") && said.contains(&format!("&event={event}")), "{said}");
+    }
+    seeder.signal("INT");
+    seeder.wait().is_done();
+    assert!(asked.recv_timeout(PATIENCE).unwrap().contains("event=stopped"));
+}
+
 /// BEP 21: of what the torrent describes one piece is wrong here. The seeder gives the others, and asks nobody for anything.
 #[test]
 fn a_seeder_of_a_part_gives_that_and_wants_nothing() {

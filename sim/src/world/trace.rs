@@ -58,6 +58,7 @@ impl<'a> Trace<'a> {
     pub(super) fn announce(&mut self, time: Instant, peer: &str, request: &AnnounceRequest) {
         let event = match request.event {
             AnnounceEvent::None => "regular",
+            AnnounceEvent::Paused => "paused",
             AnnounceEvent::Started => "started",
             AnnounceEvent::Completed => "completed",
             AnnounceEvent::Stopped => "stopped",

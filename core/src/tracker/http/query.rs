@@ -119,6 +119,7 @@ pub fn announce_query(query: &Query, out: &mut String) {
     out.push_str(&numbers);
     out.push_str(match event {
         AnnounceEvent::None => "",
+        AnnounceEvent::Paused => "&event=paused",
         AnnounceEvent::Started => "&event=started",
         AnnounceEvent::Completed => "&event=completed",
         AnnounceEvent::Stopped => "&event=stopped",
@@ -206,13 +207,13 @@ fn wanted(value: &[u8]) -> Result<u32, QueryError> {
     }
 }
 
-/// `paused` is BEP 21's; nothing follows from it here.
 fn parse_event(value: &[u8]) -> Result<AnnounceEvent, QueryError> {
     match value {
         b"started" => Ok(AnnounceEvent::Started),
         b"completed" => Ok(AnnounceEvent::Completed),
         b"stopped" => Ok(AnnounceEvent::Stopped),
-        b"" | b"empty" | b"paused" => Ok(AnnounceEvent::None),
+        b"paused" => Ok(AnnounceEvent::Paused),
+        b"" | b"empty" => Ok(AnnounceEvent::None),
         _ => Err(QueryError::Event),
     }
 }

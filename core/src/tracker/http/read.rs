@@ -100,7 +100,10 @@ pub fn parse_scrape_response(body: &[u8]) -> Result<Vec<(InfoHash, Scrape)>, Res
         let info_hash = InfoHash(key.try_into().ok()?);
         let file = value.as_dict()?;
         let (seeders, leechers) = (counter(file, "complete"), counter(file, "incomplete"));
-        Some((info_hash, Scrape { seeders, leechers, downloaded: counter(file, "downloaded").into() }))
+        // A tracker that does not tell partial seeds says nothing of those who are none.
+        let downloaders = file.get("downloaders").map_or(leechers, |_| counter(file, "downloaders"));
+        let downloaded = counter(file, "downloaded").into();
+        Some((info_hash, Scrape { seeders, leechers, downloaders, downloaded }))
     };
     let entries: Option<Vec<_>> = files.iter().take(MAX_FILES).map(entry).collect();
     entries.ok_or(ResponseError::Malformed { key: "files" })

@@ -49,7 +49,7 @@ pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, ends: Ends, que
     Item::dict(entries).to_bytes()
 }
 
-/// Answers the query of a scrape (BEP 48). Swarms that are not known are left out. The swarms have to be named: a list of
+/// Answers the query of a scrape (BEP 48, 21). Swarms that are not known are left out. The swarms have to be named: a list of
 /// all would have no bound.
 pub fn scrape(tracker: &mut Tracker<SocketAddr>, now: Instant, query: &[u8]) -> Vec<u8> {
     let swarms = match parse_scrape(query) {
@@ -60,10 +60,11 @@ pub fn scrape(tracker: &mut Tracker<SocketAddr>, now: Instant, query: &[u8]) -> 
         Err(error) => return failure(&error.to_string()),
     };
     let known = swarms.iter().filter_map(|swarm| Some((&swarm.0, tracker.scrape(now, *swarm)?)));
-    let files = known.map(|(swarm, Scrape { seeders, leechers, downloaded })| {
+    let files = known.map(|(swarm, Scrape { seeders, leechers, downloaders, downloaded })| {
         let counters = [
             ("complete", number(seeders.into())),
             ("downloaded", number(downloaded)),
+            ("downloaders", number(downloaders.into())),
             ("incomplete", number(leechers.into())),
         ];
         (swarm, Item::dict(counters))

@@ -153,7 +153,7 @@ fn a_scrape_counts_the_swarms_that_are_known() {
     let unknown = "%00".repeat(20);
     let query = format!("info_hash={unknown}&info_hash={HASH}");
     let body = scrape(&mut tracker, Instant::ZERO, query.as_bytes());
-    let counters = Scrape { seeders: 0, leechers: 1, downloaded: 0 };
+    let counters = Scrape { seeders: 0, leechers: 1, downloaders: 1, downloaded: 0 };
     assert_eq!(parse_scrape_response(&body), Ok(vec![(InfoHash(HASH_BYTES), counters)]));
     let refused = Err(ResponseError::Refused("info_hash is missing".into()));
     assert_eq!(parse_scrape_response(&scrape(&mut tracker, Instant::ZERO, b"")), refused);
@@ -214,6 +214,21 @@ fn what_a_hostile_tracker_says_is_a_typed_error() {
     assert_eq!(words.chars().count(), 512);
 }
 
+/// BEP 21: the fourth counter, and what its absence means.
+#[test]
+fn a_scrape_tells_partial_seeds_from_downloaders() {
+    let mut tracker = tracker();
+    ask(&mut tracker, "10.0.0.1", &query("&event=paused"));
+    ask(&mut tracker, "10.0.0.2", &query(""));
+    let body = scrape(&mut tracker, Instant::ZERO, format!("info_hash={HASH}").as_bytes());
+    let end = b"d8:completei0e10:downloadedi0e11:downloadersi1e10:incompletei2eeee";
+    assert!(body.ends_with(end), "{}", String::from_utf8_lossy(&body));
+    let read = |body: &[u8]| parse_scrape_response(body).unwrap()[0].1;
+    assert_eq!(read(&body), Scrape { seeders: 0, leechers: 2, downloaders: 1, downloaded: 0 });
+    let silent = [b"d5:filesd20:", &HASH_BYTES[..], b"d8:completei0e10:incompletei2eeee"].concat();
+    assert_eq!(read(&silent), Scrape { seeders: 0, leechers: 2, downloaders: 2, downloaded: 0 });
+}
+
 #[test]
 fn of_many_peers_a_bounded_number_is_kept() {
     let mut body = b"d8:intervali1e5:peers600000:".to_vec();
@@ -226,7 +241,7 @@ prop_compose! {
     fn queries()(
         info_hash: [u8; 20], peer_id: [u8; 20], port in 1_u16.., uploaded: u64, downloaded: u64, left: u64, numwant: u32,
         event in prop_oneof![
-            Just(AnnounceEvent::None), Just(AnnounceEvent::Started), Just(AnnounceEvent::Completed), Just(AnnounceEvent::Stopped),
+            Just(AnnounceEvent::None), Just(AnnounceEvent::Paused), Just(AnnounceEvent::Started), Just(AnnounceEvent::Completed), Just(AnnounceEvent::Stopped),
         ],
     ) -> Query {
         let request = AnnounceRequest::plain(event, Totals { uploaded, downloaded, left }, numwant);

@@ -144,6 +144,9 @@ impl UdpRequest {
     }
 }
 
+/// BEP 15 has no number for BEP 21's event; this is the one that libtorrent sends.
+const PAUSED: u32 = 4;
+
 fn announce(reader: &mut Reader<'_>) -> Option<Result<Query, RequestError>> {
     let (info_hash, peer_id) = (InfoHash(reader.bytes()?), PeerId(reader.bytes()?));
     let (downloaded, left, uploaded) = (reader.u64()?, reader.u64()?, reader.u64()?);
@@ -154,6 +157,7 @@ fn announce(reader: &mut Reader<'_>) -> Option<Result<Query, RequestError>> {
         1 => AnnounceEvent::Completed,
         2 => AnnounceEvent::Started,
         3 => AnnounceEvent::Stopped,
+        PAUSED => AnnounceEvent::Paused,
         event => return Some(Err(RequestError::Event { event })),
     };
     // A signed number: who asks for less than none leaves it to the tracker.
@@ -165,7 +169,8 @@ fn announce(reader: &mut Reader<'_>) -> Option<Result<Query, RequestError>> {
 fn write_announce(query: &Query, out: &mut Vec<u8>) {
     let AnnounceRequest { event, uploaded, downloaded, left, numwant, .. } = query.request;
     let event: u32 = match event {
-        AnnounceEvent::None => 0,
+        // Who goes by BEP 15 alone might refuse what it does not have.
+        AnnounceEvent::None | AnnounceEvent::Paused => 0,
         AnnounceEvent::Completed => 1,
         AnnounceEvent::Started => 2,
         AnnounceEvent::Stopped => 3,

@@ -106,5 +106,6 @@ fn announce(
 
 fn scrape(mut counters: Reader<'_>) -> Option<Scrape> {
     let (seeders, downloaded, leechers) = (counters.u32()?, counters.u32()?, counters.u32()?);
-    Some(Scrape { seeders, leechers, downloaded: downloaded.into() })
+    // BEP 15 does not tell partial seeds.
+    Some(Scrape { seeders, leechers, downloaders: leechers, downloaded: downloaded.into() })
 }

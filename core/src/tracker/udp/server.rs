@@ -125,7 +125,7 @@ impl Server {
 }
 
 fn scrape(tracker: &mut Tracker<SocketAddr>, now: Instant, swarm: InfoHash, reply: &mut Vec<u8>) {
-    let Scrape { seeders, leechers, downloaded } = tracker.scrape(now, swarm).unwrap_or_default();
+    let Scrape { seeders, leechers, downloaded, .. } = tracker.scrape(now, swarm).unwrap_or_default();
     for number in [seeders, u32::try_from(downloaded).unwrap_or(u32::MAX), leechers] {
         reply.extend_from_slice(&number.to_be_bytes());
     }

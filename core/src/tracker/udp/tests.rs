@@ -146,9 +146,24 @@ fn a_scrape_answers_in_the_order_asked() {
     let swarms = vec![InfoHash([1; 20]), InfoHash([7; 20])];
     let request = UdpRequest::Scrape { connection, transaction: 77, swarms };
     let reply = world.answer("10.0.0.3:9", &request.to_bytes(b""));
-    let known = Scrape { seeders: 1, leechers: 1, downloaded: 0 };
+    let known = Scrape { seeders: 1, leechers: 1, downloaders: 1, downloaded: 0 };
     let expected = (77, UdpResponse::Scrape(vec![Scrape::default(), known]));
     assert_eq!(UdpResponse::parse(&reply, Family::V4), Ok(expected));
+}
+
+/// BEP 15 has no number for BEP 21's event: libtorrent's is understood, and ours is not sent.
+#[test]
+fn a_partial_seed_is_understood_and_says_nothing() {
+    let mut world = World::new();
+    let mut query = query(1, 5);
+    query.request.event = AnnounceEvent::Paused;
+    let connection = world.connect("10.0.0.1:9");
+    let mut datagram = UdpRequest::Announce { connection, transaction: 1, query }.to_bytes(b"");
+    assert_eq!(datagram[80..84], [0; 4]);
+    datagram[83] = 4;
+    world.answer("10.0.0.1:9", &datagram);
+    let counted = world.tracker.scrape(world.now, InfoHash([7; 20])).unwrap();
+    assert_eq!((counted.leechers, counted.downloaders), (1, 0));
 }
 
 #[test]
@@ -226,7 +241,7 @@ fn datagrams_that_are_no_requests_are_named_and_get_no_reply() {
         (whole[..97].to_vec(), Short { len: 97 }),
         (with(11, 0), Action { action: 0 }),
         (with(11, 9), Action { action: 9 }),
-        (with(83, 4), Event { event: 4 }),
+        (with(83, 5), Event { event: 5 }),
         (with(98, 3), Options),
         (with(99, 14), Options),
         (scrape(0), RequestError::Scrape { len: 0 }),
