@@ -33,8 +33,8 @@ pub(crate) fn run(options: &Create) -> Result<(), Failure> {
         "{}: {} in {}, {} of {}\ninfo-hash {}",
         show::harmless(metainfo.name()),
         show::size(geometry.len()),
-        show::count(metainfo.files().len(), "file"),
-        show::count(geometry.piece_count() as usize, "piece"),
+        show::count(metainfo.files().len() as u64, "file"),
+        show::count(geometry.piece_count().into(), "piece"),
         show::size(geometry.nominal_piece_len().into()),
         metainfo.info_hash().to_hex(),
     )?;

@@ -188,7 +188,7 @@ fn warn(report: &OpenReport, quiet: bool) -> io::Result<()> {
         writeln!(io::stderr(), "going on with {}, which is not complete", continued.display())?;
     }
     if report.trusted > 0 {
-        let pieces = show::count(report.trusted as usize, "piece");
+        let pieces = show::count(report.trusted.into(), "piece");
         writeln!(io::stderr(), "going on with {}, {pieces} are here", report.path.display())?;
     }
     Ok(())
@@ -224,7 +224,7 @@ async fn watch(
             ended = &mut over => break ended,
             _ = ticks.tick() => {
                 let Status { left, peers, .. } = *look.borrow();
-                shown.at(len - left.min(len), &show::count(peers, "peer"));
+                shown.at(len - left.min(len), &show::count(peers as u64, "peer"));
             }
             () = &mut deadline => break Ended::TimedOut,
             () = interrupt.asked() => break Ended::Interrupted,
@@ -306,8 +306,8 @@ fn report(
                 show::size(fetched),
                 progress::duration(took),
                 progress::rate(fetched, took),
-                show::count(seen.sources as usize, "peer"),
-                show::count(usize::try_from(seen.sent.total()).unwrap_or(usize::MAX), "message"),
+                show::count(seen.sources.into(), "peer"),
+                show::count(seen.sent.total(), "message"),
                 if whole > 0 { ", the SHA-1 of the whole is equal" } else { "" },
             )
         };
@@ -339,7 +339,7 @@ fn too_slow(metainfo: &Metainfo, seen: &Status) -> Failure {
     let error = anyhow!(
         "not complete in time; {}, {} connected",
         so_far(metainfo, seen),
-        show::count(seen.peers, "peer")
+        show::count(seen.peers as u64, "peer")
     );
     Failure::not_found(error)
 }

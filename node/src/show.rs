@@ -27,6 +27,6 @@ const fn turns(character: char) -> bool {
 }
 
 /// `1 piece`, `2 pieces`.
-pub(crate) fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -98,8 +98,7 @@ impl Server {
         match &*known {
             Some(status) if now - status.taken < STATUS_AGE => Arc::clone(status),
             _ => {
-                // Announces tell no names.
-                let status = Arc::new(Status::take(now, &lock(&self.0.registry), |_| None));
+                let status = Arc::new(Status::take(now, &lock(&self.0.registry)));
                 *known = Some(Arc::clone(&status));
                 status
             }

@@ -27,20 +27,24 @@ pub(super) fn html(status: &Status) -> String {
     let mut out = String::from(HEAD);
     let mut write = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("a String takes everything");
     write(format_args!(
-        "<p>{}, {seeders} seeders, {leechers} leechers, {downloads} completed downloads; up for {uptime}.</p>\n",
-        show::count(*swarms, "swarm")
+        "<p>{}, {}, {}, {}; up for {uptime}.</p>\n",
+        show::count(*swarms as u64, "swarm"),
+        show::count(*seeders, "seeder"),
+        show::count(*leechers, "leecher"),
+        show::count(*downloads, "completed download"),
     ));
     if rows.is_empty() {
         write(format_args!("<p>Nobody has announced anything yet.</p>\n"));
     } else {
         write(format_args!(
-            "<table>\n<tr><th>Name</th><th>Info-hash</th><th class=\"n\">Seeders</th><th class=\"n\">Leechers</th>\
+            "<table>\n<tr><th>Name</th><th class=\"n\">Size</th><th>Info-hash</th><th class=\"n\">Seeders</th><th class=\"n\">Leechers</th>\
              <th class=\"n\">Completed</th></tr>\n"
         ));
-        for Row { info_hash, name, counted } in rows {
-            let name = name.as_deref().map_or_else(|| "–".into(), escaped);
+        for Row { info_hash, file, counted } in rows {
+            let name = file.as_ref().map_or_else(|| "–".into(), |file| escaped(&file.name));
+            let size = file.as_ref().map_or_else(|| "–".into(), |file| show::size(file.len));
             write(format_args!(
-                "<tr><td>{name}</td><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+                "<tr><td>{name}</td><td class=\"n\">{size}</td><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
                  <td class=\"n\">{}</td></tr>\n",
                 info_hash.to_hex(),
                 counted.seeders,
@@ -78,23 +82,26 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tracker::status::Named;
     use minibit_core::tracker::Scrape;
     use minibit_core::{InfoHash, Instant};
 
     #[test]
     fn a_name_is_text_and_nothing_else() {
-        let name = Some("<script>\"a\" & 'b'\u{7}".into());
-        let row = Row { info_hash: InfoHash([1; 20]), name, counted: Scrape::default() };
+        let file = Named { name: "<script>\"a\" & 'b'\u{7}".into(), len: 3 << 20, files: 1 };
+        let row = Row { info_hash: InfoHash([1; 20]), file: Some(file), counted: Scrape::default() };
         let status = Status {
             taken: Instant::ZERO,
             swarms: 2,
             seeders: 0,
             leechers: 0,
+            downloaders: 0,
             downloads: 0,
             rows: vec![row],
         };
         let page = html(&status);
         assert!(page.contains("<td>&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\u{fffd}</td>"), "{page}");
+        assert!(page.contains(">3.0 MiB</td>"), "{page}");
         assert!(page.contains("These are the 1 with most peers") && !page.contains("<script"));
     }
 }

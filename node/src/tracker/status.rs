@@ -14,9 +14,18 @@ use crate::registry::Registry;
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) info_hash: InfoHash,
-    /// What the file is called, when that is known.
-    pub(super) name: Option<String>,
+    /// What it is about, when somebody has published that: announces tell no names.
+    pub(super) file: Option<Named>,
     pub(super) counted: Scrape,
+}
+
+/// A file, or a directory, as it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) name: String,
+    /// Length of all files in bytes.
+    pub(super) len: u64,
+    pub(super) files: u32,
 }
 
 impl Row {
@@ -32,6 +41,8 @@ pub(super) struct Status {
     pub(super) swarms: usize,
     pub(super) seeders: u64,
     pub(super) leechers: u64,
+    /// Leechers without those that are partial seeds (BEP 21).
+    pub(super) downloaders: u64,
     pub(super) downloads: u64,
     /// The swarms with most peers, those first.
     pub(super) rows: Vec<Row>,
@@ -39,31 +50,33 @@ pub(super) struct Status {
 
 impl Status {
     /// Counts everything: O(swarms).
-    pub(super) fn take(
-        now: Instant,
-        registry: &Registry,
-        name_of: impl Fn(InfoHash) -> Option<String>,
-    ) -> Self {
+    pub(super) fn take(now: Instant, registry: &Registry) -> Self {
         let mut status = Self {
             taken: now,
             swarms: registry.tracker.swarm_count(),
             seeders: 0,
             leechers: 0,
+            downloaders: 0,
             downloads: 0,
             rows: Vec::new(),
         };
         for (info_hash, counted) in registry.tracker.swarms() {
             status.seeders += u64::from(counted.seeders);
             status.leechers += u64::from(counted.leechers);
+            status.downloaders += u64::from(counted.downloaders);
             status.downloads += counted.downloaded;
-            status.rows.push(Row { info_hash, name: None, counted });
+            status.rows.push(Row { info_hash, file: None, counted });
             if status.rows.len() >= 2 * STATUS_SWARMS {
                 status.keep_the_largest();
             }
         }
         status.keep_the_largest();
         for row in &mut status.rows {
-            row.name = name_of(row.info_hash);
+            row.file = registry.catalogue.get(now, row.info_hash).map(|listed| Named {
+                name: listed.name.to_owned(),
+                len: listed.len,
+                files: listed.files,
+            });
         }
         status
     }
@@ -81,9 +94,12 @@ impl Status {
             .map(|row| {
                 json!({
                     "info_hash": row.info_hash.to_hex(),
-                    "name": row.name,
+                    "name": row.file.as_ref().map(|file| &file.name),
+                    "size": row.file.as_ref().map(|file| file.len),
+                    "files": row.file.as_ref().map(|file| file.files),
                     "seeders": row.counted.seeders,
                     "leechers": row.counted.leechers,
+                    "downloaders": row.counted.downloaders,
                     "completed": row.counted.downloaded,
                 })
             })
@@ -95,6 +111,7 @@ impl Status {
             "swarms": self.swarms,
             "seeders": self.seeders,
             "leechers": self.leechers,
+            "downloaders": self.downloaders,
             "completed": self.downloads,
             "http": asked(tally.http.get()),
             "udp": asked(tally.udp.get()),

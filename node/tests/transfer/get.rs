@@ -1,7 +1,8 @@
 //! Transfers between two of the real programs.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use minibit_core::Message;
@@ -178,6 +179,15 @@ fn who_sends_wrong_bytes_is_found_out_and_others_are_asked() {
     assert!(summary["hash_failures"].as_u64().unwrap() > 0, "{summary}");
 }
 
+/// What a web browser would get.
+fn fetch(host: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[test]
 fn a_name_is_enough_with_a_tracker_and_a_magnet_link_without() {
     let (here, there) = (Place::new(), Place::new());
@@ -200,12 +210,23 @@ fn a_name_is_enough_with_a_tracker_and_a_magnet_link_without() {
     };
     assert_eq!(named.is_done().out, "./a film.mp4\n");
     assert_eq!(there.read("a film.mp4"), here.read("a film.mp4"));
+    assert!(
+        get("a film.mp4", &by_tracker).is_done().err.contains("were here already"),
+        "a file is a name, too"
+    );
+    there.write("cartoon", "a file that happens to be called so");
     let nobody = get("cartoon", &by_tracker);
     assert_eq!((nobody.code, nobody.out.as_str()), (Some(3), ""));
     assert!(nobody.err.contains("nobody has \"cartoon\""), "{}", nobody.err);
 
     let list = there.start(&[&["list", "--json"], &by_tracker[..]].concat()).wait();
     let list: serde_json::Value = serde_json::from_str(&list.is_done().out).unwrap();
+    let page = fetch(&url, "/status.json");
+    let (_, status) = page.split_once("\r\n\r\n").unwrap();
+    let status: serde_json::Value = serde_json::from_str(status).unwrap();
+    let swarm = &status["largest_swarms"][0];
+    assert_eq!((&swarm["name"], &swarm["size"]), (&"a film.mp4".into(), &300_000.into()), "{status}");
+    assert!(fetch(&url, "/").contains("<td>a film.mp4</td><td class=\"n\">293.0 KiB</td>"));
     let magnet =
         format!("magnet:?xt=urn:btih:{}&x.pe={addr}", list["files"][0]["info_hash"].as_str().unwrap());
     let ended = get(&magnet, &["--no-lan", "-o", "again"]);
