@@ -19,3 +19,11 @@ pub(crate) fn read(path: &Path) -> Result<Metainfo, Failure> {
     read.with_context(|| format!("cannot read {shown}"))?;
     Ok(Metainfo::parse(&bytes).with_context(|| format!("{shown} is not a sound torrent file"))?)
 }
+
+/// Is there a file at the path that begins as torrent files do, whatever it is called? A file of the name that somebody asks for may
+/// lie there as well.
+pub(crate) fn looks_like_one(path: &Path) -> bool {
+    let mut start = [0; 2];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start[0] == b'd' && start[1].is_ascii_digit()
+}

@@ -241,10 +241,24 @@ fn control_characters_in_a_comment_are_shown_and_not_sent() {
 fn who_takes_it_for_nodejs_is_told() {
     let place = Place::new();
     place.write("app.js", "console.log(1)");
-    for arguments in [&["app.js", "--port", "1"][..], &["-e", "1"], &["--eval", "1"], &["-p", "1"]] {
-        place.run(arguments).fails(2, &["this is minibit's node, not Node.js; your PATH has ", "hint: "]);
+    let directory = Path::new(env!("CARGO_BIN_EXE_node")).parent().unwrap().to_str().unwrap();
+    let scripts =
+        ["app.js", "missing.mjs", "./lib/index.cjs", "server.ts"].map(|script| vec![script, "--port", "1"]);
+    let flags = ["-e", "--eval", "-p", "--import=./a.js", "--watch"].map(|flag| vec![flag, "1"]);
+    for arguments in scripts.into_iter().chain(flags) {
+        let run = |path: &str| {
+            let Output { status, stderr, .. } = place.command(&arguments).env("PATH", path).output().unwrap();
+            (status.code(), String::from_utf8(stderr).unwrap())
+        };
+        let (code, first) = run(&format!("{directory}:/usr/bin"));
+        let sentence =
+            format!("error: this is minibit's node, not Node.js; your PATH has {directory} first\nhint: ");
+        assert!(code == Some(2) && first.starts_with(&sentence), "{arguments:?}: {first}");
+        let (code, elsewhere) = run("/nowhere");
+        let sentence = "error: this is minibit's node, not Node.js\nhint: Node.js is another program";
+        assert!(code == Some(2) && elsewhere.starts_with(sentence), "{arguments:?}: {elsewhere}");
     }
-    place.run(&["missing.js"]).fails(2, &["unrecognized subcommand"]);
+    place.run(&["missing"]).fails(2, &["unrecognized subcommand"]);
 }
 
 #[test]

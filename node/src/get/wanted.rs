@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use minibit_core::InfoHash;
+use minibit_core::catalogue::MIN_DIGITS;
 use minibit_core::magnet::{Magnet, PeerAddress};
 use minibit_core::metainfo::Metainfo;
 use tokio::time::timeout;
@@ -37,7 +38,8 @@ pub(crate) struct Wanted {
 pub(crate) async fn find(options: &Get, session: &Session) -> Result<Wanted, Failure> {
     let what = &options.what;
     let path = Path::new(what);
-    if path.is_file() || path.extension().is_some_and(|extension| extension == "torrent") {
+    if path.extension().is_some_and(|extension| extension == "torrent") || torrent_file::looks_like_one(path)
+    {
         return Ok(Wanted { metainfo: torrent_file::read(path)?, peers: Vec::new(), trackers: Vec::new() });
     }
     if what.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
@@ -102,7 +104,15 @@ async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted,
             let problems: Vec<_> = problems.into_iter().flatten().map(|text| show::harmless(&text)).collect();
             let nobody = format!("nobody has {:?}", show::harmless(text));
             let error = anyhow!("{}", [&[nobody], &problems[..]].concat().join("; "));
-            let hint = format!("{} list shows what there is; --tracker URL asks a tracker, too", called_as());
+            let is_short = text.len() < MIN_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let hint = if is_short && text.len() > 2 {
+                format!(
+                    "of an info-hash at least {MIN_DIGITS} digits are needed; {} list shows them",
+                    called_as()
+                )
+            } else {
+                format!("{} list shows what there is; --tracker URL asks a tracker, too", called_as())
+            };
             Err(Failure::not_found(error).hint(hint))
         }
     }
