@@ -42,6 +42,9 @@ pub(crate) fn run(options: &Get) -> Result<(), Failure> {
 
 async fn get(options: &Get) -> Result<(), Failure> {
     pour::check(options)?;
+    if options.output.exists() && !options.output.is_dir() && !pour::is_wanted(options) {
+        return Err(Failure::usage(anyhow!("{} is no directory", options.output.display())));
+    }
     let mut session = Session::start(&options.network)?;
     let (clock, start) = (session.clock, session.clock.now());
     let ended = fetch(options, &mut session, start).await;
@@ -326,9 +329,15 @@ fn resumable(options: &Get, failure: Failure) -> Failure {
     if pour::is_wanted(options) {
         return failure;
     }
-    let output = options.output.display();
-    let what = show::harmless(&options.what);
-    failure.hint(format!("{} get {what} -o {output} goes on from there", called_as()))
+    let output = show::quoted(&show::harmless(&options.output.display().to_string()));
+    let tracker = options.network.discovery.trackers.first();
+    failure.hint(format!(
+        "{} get -o {output}{}{} {} goes on from there",
+        called_as(),
+        tracker.map(|url| format!(" --tracker {url}")).unwrap_or_default(),
+        options.choices.flag(),
+        show::quoted(&show::harmless(&options.what)),
+    ))
 }
 
 fn failed(options: &Get, metainfo: &Metainfo, seen: &Status, why: &str) -> Failure {

@@ -21,6 +21,7 @@ const SCHEMA: u32 = 1;
 /// `node search`.
 pub(crate) fn search(options: &Search) -> Result<(), Failure> {
     let Search { text, look } = options;
+    look.discovery.has_somebody()?;
     let sources = look.discovery.sources(look.timeout);
     let gathered = session::run(async {
         names::search(text, &sources).await.map_err(|error| Failure::usage(error.into()))
@@ -32,20 +33,14 @@ pub(crate) fn search(options: &Search) -> Result<(), Failure> {
 /// `node list`.
 pub(crate) fn list(options: &List) -> Result<(), Failure> {
     let look = &options.look;
+    look.discovery.has_somebody()?;
     let gathered = session::run(async { Ok(names::list(&look.discovery.sources(look.timeout)).await) })?;
     print(gathered, look, "nobody has anything to give")
 }
 
 fn print(gathered: Gathered, look: &Look, nothing: &str) -> Result<(), Failure> {
-    let Gathered { found, tracker_error, lan_error, more } = gathered;
-    let mut problems = Vec::new();
-    if let Some((tracker, error)) = &tracker_error {
-        problems
-            .push(format!("the tracker {tracker} did not answer: {}", show::harmless(&error.to_string())));
-    }
-    if let Some(error) = &lan_error {
-        problems.push(format!("the local network cannot be searched: {error}"));
-    }
+    let problems = gathered.problems();
+    let Gathered { found, more, .. } = gathered;
     if found.is_empty() {
         let failure =
             Failure::not_found(anyhow!("{}", [&[nothing.to_owned()], &problems[..]].concat().join("; ")));

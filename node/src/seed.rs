@@ -174,31 +174,8 @@ fn announce(options: &Seed, given: &Given) -> io::Result<()> {
         show::size(metainfo.geometry().len()),
         metainfo.info_hash().to_hex(),
         called_as(),
-        quoted(&name),
+        show::quoted(&name),
         tracker.map(|url| format!(" --tracker {url}")).unwrap_or_default(),
         options.choices.flag(),
     )
-}
-
-/// The name as a shell takes it.
-fn quoted(name: &str) -> String {
-    let plain = |character: char| character.is_alphanumeric() || "-._+,@%/:".contains(character);
-    if name.chars().all(plain) && !name.starts_with('-') {
-        return name.into();
-    }
-    let separator = if name.starts_with('-') { "-- " } else { "" };
-    format!("{separator}'{}'", name.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_quoted_where_a_shell_would_not_take_them() {
-        assert_eq!(quoted("movie.mp4"), "movie.mp4");
-        assert_eq!(quoted("a film.mp4"), "'a film.mp4'");
-        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
-        assert_eq!(quoted("-rf"), "-- '-rf'");
-    }
 }

@@ -319,3 +319,11 @@ fn short_help_is_short_and_long_help_has_examples() {
         assert!(short.code == 0 && short.out.lines().count() <= 50, "{name}: {}", short.out);
     }
 }
+
+#[test]
+fn a_file_is_no_directory_to_put_things_in() {
+    let place = Place::with_movie();
+    assert_eq!(place.run(&["create", "movie.mp4"]).code, 0);
+    let ended = place.run(&["get", "movie.mp4.torrent", "-o", "movie.mp4", "--no-lan", "--port", "0"]);
+    ended.fails(2, &["error: movie.mp4 is no directory"]);
+}

@@ -79,7 +79,8 @@ fn files_are_a_table_for_people_and_an_object_for_programs() {
 
 #[test]
 fn nothing_is_exit_code_3_and_says_why() {
-    let (code, out, err) = run(&["search", "film\u{7}", "--no-lan"]);
+    let empty = tracker(Answer::Files { files: Vec::new(), more: false }).to_string();
+    let (code, out, err) = run(&["search", "film\u{7}", "--no-lan", "--tracker", &empty]);
     assert_eq!((code, out.as_str()), (3, ""));
     assert!(
         err.contains("nobody has a file with") && err.contains("hint: ") && !err.contains('\u{7}'),
@@ -90,6 +91,12 @@ fn nothing_is_exit_code_3_and_says_why() {
     let (code, out, err) = run(&["list", "--json", "--no-lan", "--tracker", &nobody]);
     assert_eq!((code, out.as_str()), (3, ""));
     assert!(err.contains(&format!("the tracker {nobody} did not answer")), "{err}");
+
+    let arguments = ["get", "film", "--no-lan", "--tracker", &nobody, "--listen", "127.0.0.1", "--port", "0"];
+    let (code, out, err) = run(&arguments);
+    assert_eq!((code, out.as_str()), (3, ""));
+    assert!(err.contains(&format!("nobody has \"film\"; the tracker {nobody} did not answer")), "{err}");
+    assert!(!err.contains("--tracker URL"), "one was asked: {err}");
 
     let (code, _, err) = run(&["list", "--interface", "nosuch0"]);
     assert_eq!(code, 3);
@@ -105,11 +112,22 @@ fn a_tracker_that_says_nothing_is_waited_for_as_long_as_was_asked() {
     assert!(err.contains("did not answer"), "{err}");
 }
 
+/// Nobody was asked, so nobody can be said to have nothing.
+#[test]
+fn without_a_tracker_and_a_network_there_is_nobody_to_ask() {
+    let get = ["get", "film", "--no-lan", "--listen", "127.0.0.1", "--port", "0"];
+    for arguments in [&["list", "--no-lan"][..], &["search", "film", "--no-lan"], &get] {
+        let (code, out, err) = run(arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}");
+        assert!(err.contains("error: there is nobody to ask") && err.contains("hint: --tracker"), "{err}");
+    }
+}
+
 #[test]
 fn what_cannot_be_meant_is_exit_code_2() {
     for arguments in [
         &["search"][..],
-        &["search", "  ", "--no-lan"],
+        &["search", "  ", "--no-lan", "--tracker", "127.0.0.1:1"],
         &["list", "--tracker", "https://tracker.lan/announce"],
         &["list", "--no-lan", "--interface", "eth0"],
         &["list", "--timeout", "soon"],

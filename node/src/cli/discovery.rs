@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::Args;
 
+use crate::failure::Failure;
 use crate::lan;
 use crate::names::{Sources, TrackerAddress};
 
@@ -29,6 +31,18 @@ impl Discovery {
     /// How to speak to the local network, if at all.
     pub(crate) fn lan(&self) -> Option<lan::Options> {
         (!self.no_lan).then(|| lan::Options { interfaces: self.interfaces.clone() })
+    }
+
+    /// Is there anybody who could be asked for a name?
+    ///
+    /// # Errors
+    /// When there is not.
+    pub(crate) fn has_somebody(&self) -> Result<(), Failure> {
+        if self.no_lan && self.trackers.is_empty() {
+            let error = anyhow!("there is nobody to ask: no tracker, and --no-lan");
+            return Err(Failure::usage(error).hint("--tracker HOST:PORT names a tracker"));
+        }
+        Ok(())
     }
 
     /// Whom to ask for a name.

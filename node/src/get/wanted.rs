@@ -90,9 +90,8 @@ async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted,
     let patience = options.timeout.unwrap_or(PATIENCE).min(PATIENCE);
     let sources = options.network.discovery.sources(patience);
     let gathered = names::find(text, &sources).await.map_err(|error| Failure::usage(error.into()))?;
-    let Gathered { found, tracker_error, lan_error, .. } = gathered;
-    let problems =
-        [tracker_error.map(|(_, error)| error.to_string()), lan_error.map(|error| error.to_string())];
+    let problems = gathered.problems();
+    let Gathered { found, .. } = gathered;
     match names::choose(text, found).map_err(|error| Failure::usage(error.into()))? {
         Choice::One(found) => described(options, *found, session, patience).await,
         Choice::Several(several) => Err(ambiguous(text, &several)?),
@@ -101,7 +100,7 @@ async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted,
             by_magnet(options, magnet, session).await
         }
         Choice::Nothing => {
-            let problems: Vec<_> = problems.into_iter().flatten().map(|text| show::harmless(&text)).collect();
+            options.network.discovery.has_somebody()?;
             let nobody = format!("nobody has {:?}", show::harmless(text));
             let error = anyhow!("{}", [&[nobody], &problems[..]].concat().join("; "));
             let is_short = text.len() < MIN_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -110,8 +109,10 @@ async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted,
                     "of an info-hash at least {MIN_DIGITS} digits are needed; {} list shows them",
                     called_as()
                 )
-            } else {
+            } else if options.network.discovery.trackers.is_empty() {
                 format!("{} list shows what there is; --tracker URL asks a tracker, too", called_as())
+            } else {
+                format!("{} list shows what there is", called_as())
             };
             Err(Failure::not_found(error).hint(hint))
         }

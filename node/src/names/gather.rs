@@ -17,6 +17,7 @@ use super::connection::{AskError, ask, ask_host};
 use crate::clock::Clock;
 use crate::lan::{self, Lan};
 use crate::limits::{FILES_FOUND, NODES_AT_ONCE, NODES_IN_ALL};
+use crate::show;
 
 /// Whom to ask.
 #[derive(Clone, Debug)]
@@ -75,6 +76,18 @@ pub(crate) struct Gathered {
     pub(crate) lan_error: Option<std::io::Error>,
     /// Somebody knows of more than there was room for.
     pub(crate) more: bool,
+}
+
+impl Gathered {
+    /// What went wrong, in words.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let tracker = self.tracker_error.as_ref().map(|(tracker, error)| {
+            format!("the tracker {tracker} did not answer: {}", show::harmless(&error.to_string()))
+        });
+        let lan = self.lan_error.as_ref();
+        let lan = lan.map(|error| format!("the local network cannot be searched: {error}"));
+        tracker.into_iter().chain(lan).collect()
+    }
 }
 
 /// Files under way: counts of nodes are added up, each being one peer; a tracker, which knows them all, is not added to

@@ -100,14 +100,15 @@ fn an_interrupted_download_goes_on_where_it_was() {
     let (torrent_text, from) = (torrent.to_str().unwrap(), addr.to_string());
     let arguments =
         ["get", torrent_text, "--peer", &from, "--no-lan", "--listen", "127.0.0.1", "--port", "0"];
-    let mut first = there.start(&arguments);
+    let mut first = there.start(&[&arguments[..], &["--tracker", "127.0.0.1:1"]].concat());
     first.says("0 %, ");
     let asked = Instant::now();
     first.signal("INT");
     let ended = first.wait();
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert_eq!((ended.code, ended.out.as_str()), (Some(130), ""), "{}", ended.err);
-    for part in ["interrupted; ", " of 62 pieces are here", "goes on from there"] {
+    let goes_on = format!(" get -o . --tracker 127.0.0.1:1 {torrent_text} goes on from there");
+    for part in ["interrupted; ", " of 62 pieces are here", &goes_on] {
         assert!(ended.err.contains(part), "{part:?} is not in {}", ended.err);
     }
     assert!(there.join("file.part").exists() && !there.join("file").exists());
