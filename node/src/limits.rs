@@ -21,6 +21,10 @@ pub(crate) const WRITE_SLICES: usize = 64;
 /// Batches of messages between the connections' tasks and the engine. Together they hold this many reads at most; a
 /// connection whose batch finds no room stops reading, and TCP slows its peer down.
 pub(crate) const EVENTS: usize = 16;
+/// Messages that a connection hands on at a time. A read full of the shortest ones would be 65 000, of some fifty bytes each in memory, and
+/// all others would wait until they are dealt with.
+pub(crate) const MESSAGES_AT_ONCE: usize = 1024;
+const _: () = assert!(FIRST_BYTES <= MESSAGES_AT_ONCE, "the first bytes are handed on whole");
 /// What was said before a connection is closed has so long to leave.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
 /// … and a piece that somebody has come for so long: one of 4 MiB takes half of it at 1 Mbit/s.

@@ -11,7 +11,7 @@ use minibit_core::metainfo::Metainfo;
 use minibit_core::tracker::json::Registration;
 use minibit_core::tracker::systems::Opening;
 use minibit_core::{Bitfield, InfoHash, Seed};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::announce::system_of;
@@ -45,6 +45,9 @@ pub(crate) struct Session {
     /// What we give, for those who ask for names.
     registry: Shared,
     publishers: Vec<(InfoHash, Publisher)>,
+    /// From the first torrent on, who connects is answered. Until then the system keeps them waiting: a peer that is turned away while its
+    /// torrent is still being looked at does not come again for a while.
+    opening: Arc<Notify>,
 }
 
 impl Session {
@@ -83,8 +86,16 @@ impl Session {
         let (engine, handle) = Engine::new(clock, options).context(NO_RANDOMNESS)?;
         let running = tokio::spawn(engine.run());
         let desk = Desk::new(Arc::clone(&registry));
+        let opening = Arc::new(Notify::new());
+        if pages.is_some() {
+            opening.notify_one();
+        }
         let door = Door { engine: handle.clone(), registry: Arc::clone(&registry), desk, pages };
-        tokio::spawn(listener.run(move |visitor| door.open(visitor)));
+        let opened = Arc::clone(&opening);
+        tokio::spawn(async move {
+            opened.notified().await;
+            listener.run(move |visitor| door.open(visitor)).await;
+        });
         let lan = lan(&network.discovery, port, clock, &handle)?;
         let discovery = network.discovery.clone();
         Ok(Self {
@@ -97,6 +108,7 @@ impl Session {
             lan,
             registry,
             publishers: Vec::new(),
+            opening,
         })
     }
 
@@ -109,6 +121,7 @@ impl Session {
         let metainfo = Arc::clone(&torrent.metainfo);
         let left = missing(&metainfo, &torrent.have);
         let status = self.engine.add(torrent).await.context("cannot start")?;
+        self.opening.notify_one();
         self.give(&metainfo, left, publicity);
         Ok(status)
     }
@@ -120,6 +133,7 @@ impl Session {
         unknown.trackers.splice(0..0, self.own_trackers(encoding));
         let info_hash = unknown.info_hash;
         let status = self.engine.describe(unknown).await.context("cannot start")?;
+        self.opening.notify_one();
         if let Some(lan) = &self.lan {
             lan.join(info_hash);
         }

@@ -23,6 +23,11 @@ const EXPECTED_LIMIT: usize = 256;
 /// A peer that has rejected blocks of so many pieces since the last sweep is not asked for anything before the next.
 const REFUSED_LIMIT: usize = 8;
 
+/// Blocks between the disk and one peer's network: so many at least, however short, where its credit in bytes allows them …
+const BLOCKS_AT_LEAST: u32 = 64;
+/// … and no more than these, however short blocks are in this swarm. Each takes some hundred bytes besides its own.
+const BLOCKS_AT_MOST: u32 = 1024;
+
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -122,6 +127,8 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) reading: u32,
     /// Bytes handed to the network and not yet reported as sent.
     pub(crate) in_flight: u32,
+    /// The lengths of the blocks that these are in, what was reported of the first one taken off.
+    handed_over: VecDeque<u32>,
     /// It stands in the ring of connections that wait for service.
     pub(crate) in_ring: bool,
     /// It is its turn: it is being served.
@@ -196,6 +203,7 @@ impl<E: Env> Peer<E> {
             reads: Vec::new(),
             reading: 0,
             in_flight: 0,
+            handed_over: VecDeque::new(),
             in_ring: false,
             in_turn: false,
             turn_bytes: 0,
@@ -283,6 +291,35 @@ impl<E: Env> Peer<E> {
         let at = self.reads.iter().position(|read| read.span == span)?;
         self.reading -= span.length;
         Some(!self.reads.remove(at).cancelled)
+    }
+
+    /// A block of so many bytes is handed to the network.
+    pub(crate) fn begin_sending(&mut self, len: u32) {
+        self.in_flight += len;
+        self.handed_over.push_back(len);
+    }
+
+    /// So many bytes of blocks have left.
+    pub(crate) fn end_sending(&mut self, bytes: u32) {
+        self.in_flight = self.in_flight.saturating_sub(bytes);
+        let mut left = bytes;
+        while let Some(first) = self.handed_over.front_mut() {
+            if *first > left {
+                *first -= left;
+                return;
+            }
+            left -= *first;
+            self.handed_over.pop_front();
+        }
+    }
+
+    /// May one more block of so many bytes be read for it? A credit of bytes alone would let somebody who asks for single bytes and
+    /// reads none of them have hundreds of thousands of them read.
+    pub(crate) fn has_credit(&self, len: u32, credit: u32, nominal_block: u32) -> bool {
+        let most = (credit / nominal_block).saturating_mul(2).clamp(BLOCKS_AT_LEAST, BLOCKS_AT_MOST);
+        let blocks = self.reads.len() + self.handed_over.len();
+        let used = self.reading + self.in_flight;
+        used == 0 || (used + len <= credit && blocks < most as usize)
     }
 
     /// The peer takes a request back that has not been answered: true when there is one.

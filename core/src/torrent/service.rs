@@ -54,8 +54,7 @@ impl<E: Env> Torrent<E> {
         while peer.turn_bytes < turn
             && let Some(&span) = peer.queue.front()
         {
-            let used = peer.reading + peer.in_flight;
-            if used > 0 && used + span.length > credit {
+            if !peer.has_credit(span.length, credit, geometry.nominal_block_len()) {
                 break;
             }
             peer.queue.pop_front();

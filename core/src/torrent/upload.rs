@@ -239,7 +239,7 @@ impl<E: Env> Torrent<E> {
             self.after_service(now, conn, out);
             return;
         }
-        peer.in_flight += len;
+        peer.begin_sending(len);
         peer.upload.add(now, len);
         self.stats.uploaded += u64::from(len);
         // What is suggested next is to be there before the peer asks.
@@ -274,7 +274,7 @@ impl<E: Env> Torrent<E> {
         }
         let bytes = self.on_extended_sent(now, conn, bytes, out);
         let Some(peer) = self.conns.get_mut(conn).filter(|peer| peer.in_flight > 0) else { return };
-        peer.in_flight = peer.in_flight.saturating_sub(bytes);
+        peer.end_sending(bytes);
         peer.slot.took(now);
         self.after_service(now, conn, out);
     }

@@ -141,6 +141,31 @@ fn what_is_not_here_is_rejected() {
     assert_eq!(messages(&said, conn), [Message::RejectRequest(block(1, 0))]);
 }
 
+/// Somebody asks for single bytes and reads none of them: what is under way is bounded in number, too.
+#[test]
+fn single_bytes_do_not_pile_up() {
+    let mut solo = Solo::seeder(plain(), geometry(4, 4));
+    let (conn, _) = solo.meet_taker(true);
+    let byte = |begin: u32| BlockSpan { index: 0, begin, length: 1 };
+    solo.hold_disk = true;
+    for begin in 0..100 {
+        solo.hear(conn, Message::Request(byte(begin)));
+    }
+    assert_eq!(reads(&solo, conn), 64);
+    solo.hold_disk = false;
+    solo.clogged = true;
+    let mut sent = 0;
+    while !solo.held.is_empty() {
+        sent += served(&solo.release(), conn);
+    }
+    assert_eq!(sent, 64);
+    for begin in 100..200 {
+        assert_eq!(served(&solo.hear(conn, Message::Request(byte(begin))), conn), 0);
+    }
+    assert_eq!(served(&solo.input(Input::Sent { to: conn, bytes: 10 }), conn), 10);
+    assert_eq!(served(&solo.input(Input::Sent { to: conn, bytes: 64 }), conn), 64);
+}
+
 /// A bounded number of bytes is under way; a choke finds the rest unsent and drops it. What is left of the piece that was begun may be
 /// fetched all the same, with the fast extension.
 #[test]

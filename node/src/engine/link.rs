@@ -1,7 +1,7 @@
 //! The two tasks of a connection: one turns bytes into messages, the other messages into bytes.
 //!
-//! They decide nothing. The reader reads as much as there is with one system call and hands all messages in it to the engine
-//! as one batch; when the engine is behind it waits, reads nothing, and TCP tells the peer. The writer sends whatever
+//! They decide nothing. The reader reads as much as there is with one system call and hands the messages in it to the engine
+//! in batches; when the engine is behind it waits, reads nothing, and TCP tells the peer. The writer sends whatever
 //! has gathered in the [`Outbound`] and reports the block data that has left.
 
 use std::future::{Future as _, poll_fn};
@@ -25,7 +25,7 @@ use super::buffers::Buffers;
 use super::event::{Event, SwarmId};
 use super::outbound::{Batch, Full, Outbound};
 use super::rate::{Limiter, Paced};
-use crate::limits::{HELD_BACK, LAST_PIECE, LAST_WORDS, LEAST_READ, WRITE_SLICES};
+use crate::limits::{HELD_BACK, LAST_PIECE, LAST_WORDS, LEAST_READ, MESSAGES_AT_ONCE, WRITE_SLICES};
 
 /// What all connections share.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl Link {
         limits: wire::Limits,
         shared: &Shared,
     ) -> (Self, Vec<Message<Bytes>>) {
-        let Opened { stream, prefix, encoding, place } = opened;
+        let Opened { stream, mut prefix, encoding, place } = opened;
         let (read_half, write_half) = stream.into_split();
         let (asked_in, asked) = mpsc::unbounded_channel();
         let mut reader = Reader {
@@ -99,7 +99,8 @@ impl Link {
             shared: shared.clone(),
         };
         // What was read to tell the protocol may hold whole messages.
-        let Taken { messages, over } = reader.decode(prefix);
+        let Taken { messages, over, .. } = reader.decode(&mut prefix);
+        reader.keep(prefix);
         let reader = tokio::spawn(reader.run(swarm, conn, over)).abort_handle();
         tokio::spawn(writer.run());
         let bare = encoding.answers_bare().then(|| Bare { answers: InOrder::new(), asked: asked_in });
@@ -156,9 +157,11 @@ struct Reader {
     shared: Shared,
 }
 
-/// What one read has brought.
+/// What was found in the bytes that have come.
 struct Taken {
     messages: Vec<Message<Bytes>>,
+    /// There may be more.
+    more: bool,
     /// What comes makes no sense.
     over: bool,
 }
@@ -167,18 +170,22 @@ impl Reader {
     /// Hands on what comes, unless it is `over` before it has begun.
     async fn run(mut self, swarm: SwarmId, conn: ConnId, mut over: bool) {
         while !over {
-            let Ok((bytes @ 1.., chunk)) = self.read().await else { break };
+            let Ok((bytes @ 1.., mut chunk)) = self.read().await else { break };
             if let Some(paced) = &mut self.paced {
                 paced.turn().await.take(bytes).await;
             }
-            let taken = self.decode(chunk);
-            over = taken.over;
-            if !taken.messages.is_empty() {
-                let event = Event::Messages { swarm, conn, messages: taken.messages };
-                if self.shared.events.send(event).await.is_err() {
-                    return;
+            let mut more = true;
+            while more {
+                let taken = self.decode(&mut chunk);
+                (more, over) = (taken.more, taken.over);
+                if !taken.messages.is_empty() {
+                    let event = Event::Messages { swarm, conn, messages: taken.messages };
+                    if self.shared.events.send(event).await.is_err() {
+                        return;
+                    }
                 }
             }
+            self.keep(chunk);
         }
         // Nobody is left to be told when the engine has ended.
         let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
@@ -207,28 +214,28 @@ impl Reader {
         .await
     }
 
-    /// Takes all messages out of the chunk and remembers the beginning of one whose rest has not come.
-    fn decode(&mut self, mut chunk: BytesMut) -> Taken {
+    /// Takes messages out of the chunk, all of them or as many as are handed on at a time.
+    fn decode(&mut self, chunk: &mut BytesMut) -> Taken {
         let mut messages = Vec::new();
-        let mut over = false;
         while let Ok(request) = self.asked.try_recv() {
             self.decoder.sent(&request);
         }
-        loop {
-            match self.decoder.decode(&mut chunk) {
+        while messages.len() < MESSAGES_AT_ONCE {
+            match self.decoder.decode(chunk) {
                 Ok(Some(message)) => messages.push(message),
-                Ok(None) => break,
+                Ok(None) => return Taken { messages, more: false, over: false },
                 Err(error) if error.is_unknown_message() => {}
-                Err(_) => {
-                    over = true;
-                    break;
-                }
+                Err(_) => return Taken { messages, more: false, over: true },
             }
         }
+        Taken { messages, more: true, over: false }
+    }
+
+    /// Remembers the beginning of a message whose rest has not come.
+    fn keep(&mut self, chunk: BytesMut) {
         self.partial.clear();
         self.partial.extend_from_slice(&chunk);
         self.shared.buffers.give_back(chunk);
-        Taken { messages, over }
     }
 }
 
@@ -350,5 +357,34 @@ mod tests {
         }
         assert!(sent.len() > 16, "one every second at least, of sixteen: {sent:?}");
         assert_eq!(sent.pop(), Some(1 << 14));
+    }
+
+    /// However short messages are: no more than so many are handed on at a time, and none is lost.
+    #[tokio::test]
+    async fn a_flood_of_short_messages_is_handed_on_in_portions() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialled = TcpStream::connect(listener.local_addr().unwrap());
+        let (stream, other_end) = tokio::join!(dialled, listener.accept());
+        let (mut other_end, _) = other_end.unwrap();
+        let (events, mut heard) = mpsc::channel(1);
+        let shared = Shared { events, buffers: Arc::default(), down: None, up: None };
+        let opened = Opened {
+            stream: stream.unwrap(),
+            prefix: BytesMut::new(),
+            encoding: Encoding::Bep3,
+            place: None,
+        };
+        let limits = wire::Limits::of(&Geometry::new(1 << 20, 1 << 15, 1 << 14).unwrap());
+        let names = Arc::new(Names::USUAL);
+        let (_link, _) = Link::start((0, ConnId::new(0, 0)), opened, names, false, limits, &shared);
+        // Keep-alives; the last one is cut off.
+        other_end.write_all(&vec![0; 4 * 50_000 + 3]).await.unwrap();
+        drop(other_end);
+        let mut batches = Vec::new();
+        while let Some(Event::Messages { messages, .. }) = heard.recv().await {
+            batches.push(messages.len());
+        }
+        assert_eq!(batches.iter().sum::<usize>(), 50_000);
+        assert!(batches.iter().all(|&len| len <= MESSAGES_AT_ONCE), "{batches:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use minibit_core::config::Encoding;
 use minibit_core::message::Extended;
 use minibit_core::metainfo::Metainfo;
-use minibit_core::{BlockSpan, Message, wire};
+use minibit_core::{BlockSpan, Message, PeerId, wire};
 
 use super::{closes, zeroes};
 use crate::support::peer::{Peer, handshake};
@@ -25,9 +26,13 @@ fn dial(addr: SocketAddr) -> TcpStream {
     TcpStream::connect(addr).expect("the victim listens")
 }
 
-/// After the handshake.
+/// After the handshake. Each time as somebody else: that the last one has gone may not have been noticed yet, and who seems to be there
+/// twice is refused.
 fn join(addr: SocketAddr, metainfo: &Metainfo) -> TcpStream {
-    Peer::connect(addr, metainfo, b'x').expect("handshakes are answered").voice()
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let mut id = *b"-ATTACKER-0000000000";
+    id[16..].copy_from_slice(&NUMBER.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    Peer::connect_as(addr, metainfo, PeerId(id)).expect("handshakes are answered").voice()
 }
 
 pub(super) fn encoded(messages: &[Message<Bytes>]) -> Vec<u8> {

@@ -31,8 +31,13 @@ impl Peer {
 
     /// Connects and shakes hands.
     pub(crate) fn connect(to: SocketAddr, metainfo: &Metainfo, id: u8) -> io::Result<Self> {
+        Self::connect_as(to, metainfo, PeerId([id; 20]))
+    }
+
+    /// The same, with a whole id.
+    pub(crate) fn connect_as(to: SocketAddr, metainfo: &Metainfo, id: PeerId) -> io::Result<Self> {
         let mut peer = Self::new(TcpStream::connect(to)?, &metainfo.geometry());
-        peer.say(&handshake(metainfo.info_hash(), id))?;
+        peer.say(&handshake_of(metainfo.info_hash(), id))?;
         match peer.hear()? {
             Message::Handshake(_) => Ok(peer),
             other => Err(io::Error::other(format!("{other:?} in place of a handshake"))),
