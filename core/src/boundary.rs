@@ -76,6 +76,9 @@ pub enum Command<A> {
     /// private torrent takes peers from its trackers alone (BEP 27): what was discovered is not for it, see
     /// [`Torrent::is_private`](crate::torrent::Torrent::is_private).
     AddPeers(Vec<A>),
+    /// The same of peers of whom the user says that they have everything. Where the tracker alone tells who has what (S3, S4), these
+    /// can be asked, and those of [`AddPeers`](Self::AddPeers) cannot; elsewhere peers say themselves what they have.
+    AddSources(Vec<A>),
     /// Say goodbye to the tracker and to all peers.
     Stop,
 }

@@ -106,7 +106,9 @@ pub enum Requests {
     Paced {
         /// Time between requests.
         interval: Duration,
-        /// When no connection is known to have anything that we miss: ask everyone for the same block (S5).
+        /// When no connection is known to have anything that we miss: ask everyone for the same block (S5). Then a request may well
+        /// have no answer, and none is waited for longer than an interval; otherwise, as only who has a block is asked for it, a
+        /// request is under way until its [time-out](Timeouts::request).
         ask_all_when_unknown: bool,
     },
 }

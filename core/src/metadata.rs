@@ -138,7 +138,9 @@ impl<E: Env> MetadataFetch<E> {
                     self.dial(now, out);
                 }
             }
-            Input::Command(Command::AddPeers(addrs)) => self.learn(now, &addrs, out),
+            Input::Command(Command::AddPeers(addrs) | Command::AddSources(addrs)) => {
+                self.learn(now, &addrs, out)
+            }
             Input::Command(Command::Stop) => {
                 if let Some(announce) = &mut self.announce {
                     announce.stop(now);

@@ -297,6 +297,10 @@ impl<E: Env> Torrent<E> {
             // Where the tracker alone tells who has what, nothing is known of them that they could be asked for.
             Input::Command(Command::AddPeers(_)) if self.config.told_by_tracker_alone() => {}
             Input::Command(Command::AddPeers(addrs)) => self.learn(now, &addrs, out),
+            Input::Command(Command::AddSources(addrs)) => {
+                self.hear_of_sources(now, &addrs, out);
+                self.learn(now, &addrs, out);
+            }
             Input::Command(Command::Stop) => self.stop(now, out),
         }
     }

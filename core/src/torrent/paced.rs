@@ -1,8 +1,10 @@
 //! One request per interval over all connections: the rhythm of S1 and S5.
 //!
 //! A missing block of the rarest piece that somebody is known to have and would send; ties at random; of its holders one at
-//! random. What was asked for and did not come within an interval is missing like any other. While nobody is known to have anything,
-//! everyone is asked for the same block: whoever is connected, and whoever connects before the answer.
+//! random. In S5, while nobody is known to have anything, everyone is asked for the same block: whoever is connected, and whoever
+//! connects before the answer. So a request may have no answer there, and what was asked for and did not come within an interval is
+//! missing like any other. In S1 it is on its way: it is not asked for again before its time-out, or a link on which a block takes
+//! longer than an interval would carry each of them several times.
 
 use core::time::Duration;
 
@@ -10,7 +12,7 @@ use crate::boundary::{Env, Event, Outbox};
 use crate::id::{BlockRef, ConnId, PieceIndex};
 use crate::time::{Instant, nanos};
 use crate::torrent::Torrent;
-use crate::torrent::peer::Peer;
+use crate::torrent::peer::{Outstanding, Peer};
 
 impl<E: Env> Torrent<E> {
     /// The moment of a request.
@@ -18,7 +20,14 @@ impl<E: Env> Torrent<E> {
         if self.wants_nothing() || !self.disk_takes_more() {
             return;
         }
-        self.forget_unanswered(now, interval);
+        if ask_all {
+            self.forget_unanswered(|request, _| now.nanos_since(request.asked) >= nanos(interval));
+        } else {
+            let patience = self.request_timeout();
+            self.forget_unanswered(|request, last_block| {
+                now.nanos_since(request.asked.max(last_block)) >= patience
+            });
+        }
         self.blind_question = None;
         if let Some((holder, block)) = self.paced_block(out) {
             self.ask(now, holder, block, out);
@@ -52,13 +61,14 @@ impl<E: Env> Torrent<E> {
         }
     }
 
-    /// Requests older than an interval are not waited for; pieces that nothing has come of are chosen anew.
-    fn forget_unanswered(&mut self, now: Instant, interval: Duration) {
+    /// Requests that are too old, by when the connection's last block has come, are not waited for; pieces that nothing has come of
+    /// are chosen anew.
+    fn forget_unanswered(&mut self, too_old: impl Fn(&Outstanding, Instant) -> bool) {
         let mut touched: Vec<PieceIndex> = Vec::new();
         for slot in 0..self.conns.slot_count() {
             let Some((_, peer)) = self.conns.at_mut(slot) else { continue };
             while let Some(request) = peer.outstanding.front()
-                && now.nanos_since(request.asked) >= nanos(interval)
+                && too_old(request, peer.last_block)
             {
                 let block = request.block;
                 peer.outstanding.pop_front();

@@ -104,12 +104,22 @@ impl<E: Env> Torrent<E> {
         }
     }
 
+    /// Time-outs that concern blocks are longer by so much, for longer blocks.
+    fn timeout_scale(&self) -> u64 {
+        u64::from(self.geometry.nominal_block_len()).div_ceil(TIMEOUT_BLOCK)
+    }
+
+    /// A request that is not answered for so long, in nanoseconds, while the connection sends nothing, is not answered any more.
+    pub(crate) fn request_timeout(&self) -> u64 {
+        nanos(self.config.timeouts.request).saturating_mul(self.timeout_scale())
+    }
+
     /// Looks every connection over for silence, and for places to fill.
     fn sweep(&mut self, now: Instant, out: &mut Outbox<E>) {
         let timeouts = self.config.timeouts;
         let paced = matches!(self.config.requests, Requests::Paced { .. });
-        let scale = u64::from(self.geometry.nominal_block_len()).div_ceil(TIMEOUT_BLOCK);
-        let request_timeout = nanos(timeouts.request).saturating_mul(scale);
+        let scale = self.timeout_scale();
+        let request_timeout = self.request_timeout();
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
             if peer.stage != Stage::Open {

@@ -2,9 +2,10 @@
 //!
 //! Each list of the tracker replaces the one before. Who is not in it any more is gone as far as the list is concerned; what a peer has
 //! said itself counts for as long as its connection is open. A tracker is believed as little as a peer is: who turns out not to have
-//! what was said of it is not asked for that again before the next list.
+//! what was said of it is not asked for that again before the next list. Whom the user names as a source has everything, as if
+//! each list said so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bitfield::Bitfield;
 use crate::boundary::{Address as _, Env, Outbox};
@@ -18,11 +19,13 @@ use crate::torrent::Torrent;
 #[derive(Debug)]
 pub(crate) struct Told<A> {
     inventories: BTreeMap<A, Bitfield>,
+    /// Who has everything, as the user says.
+    sources: BTreeSet<A>,
 }
 
 impl<A: Copy + Ord> Told<A> {
     pub(crate) const fn new() -> Self {
-        Self { inventories: BTreeMap::new() }
+        Self { inventories: BTreeMap::new(), sources: BTreeSet::new() }
     }
 
     pub(crate) fn of(&self, addr: A) -> Option<&Bitfield> {
@@ -68,7 +71,7 @@ impl<E: Env> Torrent<E> {
     ) {
         let lists = self.config.announcing.map_or(Lists::Addresses, |announcing| announcing.lists);
         let (count, most) = (self.geometry.piece_count(), self.config.limits.known_peers as usize);
-        let list: BTreeMap<E::Addr, Bitfield> = match lists {
+        let mut list: BTreeMap<E::Addr, Bitfield> = match lists {
             Lists::Addresses => return,
             Lists::Holders => peers.iter().take(most).map(|&addr| (addr, Bitfield::all(count))).collect(),
             Lists::Inventories => {
@@ -77,6 +80,26 @@ impl<E: Env> Torrent<E> {
                 inventories.into_iter().filter(sound).take(most).collect()
             }
         };
+        list.extend(self.told.sources.iter().map(|&addr| (addr, Bitfield::all(count))));
+        self.apply_list(now, list, out);
+    }
+
+    /// The user says that these have everything.
+    pub(crate) fn hear_of_sources(&mut self, now: Instant, addrs: &[E::Addr], out: &mut Outbox<E>) {
+        if !self.config.told_by_tracker_alone() {
+            return;
+        }
+        let most = self.config.limits.known_peers as usize;
+        let sound = addrs.iter().filter(|addr| addr.is_dialable()).take(most);
+        self.told.sources.extend(sound);
+        let mut list = self.told.inventories.clone();
+        let count = self.geometry.piece_count();
+        list.extend(self.told.sources.iter().map(|&addr| (addr, Bitfield::all(count))));
+        self.apply_list(now, list, out);
+    }
+
+    /// What is known of others from now on.
+    fn apply_list(&mut self, now: Instant, list: BTreeMap<E::Addr, Bitfield>, out: &mut Outbox<E>) {
         if let Connections::PerPiece { .. } = self.config.connections {
             self.told.replace(list, Some(&mut self.picker));
             return;

@@ -187,6 +187,7 @@ pub(super) enum InputForm {
     Announced(Announced),
     Start,
     AddPeers(Vec<SocketAddr>),
+    AddSources(Vec<SocketAddr>),
     Stop,
 }
 
@@ -270,6 +271,7 @@ impl InputForm {
             Input::Announced(result) => Self::Announced(Announced::of(result)),
             Input::Command(Command::Start) => Self::Start,
             Input::Command(Command::AddPeers(addrs)) => Self::AddPeers(addrs.clone()),
+            Input::Command(Command::AddSources(addrs)) => Self::AddSources(addrs.clone()),
             Input::Command(Command::Stop) => Self::Stop,
         }
     }
@@ -306,6 +308,7 @@ impl InputForm {
             Self::Announced(result) => Input::Announced(Box::new(result.read()?)),
             Self::Start => Input::Command(Command::Start),
             Self::AddPeers(addrs) => Input::Command(Command::AddPeers(addrs)),
+            Self::AddSources(addrs) => Input::Command(Command::AddSources(addrs)),
             Self::Stop => Input::Command(Command::Stop),
         })
     }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use minibit_core::announce::{AnnounceRequest, AnnounceResponse};
-use minibit_core::boundary::{DisconnectReason, SimAddr, Simulated};
+use minibit_core::boundary::{Command, DisconnectReason, SimAddr, Simulated};
 use minibit_core::config::{ChokeAlgorithm, Choking, Config, Connections};
 use minibit_core::message::MessageKind;
 use minibit_core::payload::Virtual;
@@ -128,6 +128,20 @@ fn without_a_holder_nobody_is_called() {
     assert!(asking[0].numwant > 0 && asking[0].have.is_some());
     let said = list(&mut solo, &[(1, ".."), (2, ".*")]);
     assert!(matches!(dialled(&said)[..], [(_, 2)]));
+}
+
+/// Whom the user names has every piece, beside those of the tracker's list.
+#[test]
+fn whom_the_user_names_is_gone_to() {
+    let mut solo = Solo::leecher(s3(), geometry(2, 1));
+    let said = solo.input(Input::Command(Command::AddSources(vec![SimAddr(7)])));
+    let (conn, to) = dialled(&said)[0];
+    assert_eq!(to, 7);
+    let first = connect(&mut solo, conn);
+    list(&mut solo, &[(1, "..")]);
+    let said = solo.give(conn, first);
+    let next: Vec<u32> = dialled(&said).into_iter().map(|(_, to)| to).collect();
+    assert_eq!(next, [7], "nobody else has the other piece");
 }
 
 /// A source that hangs up without the piece is not asked for it again before the next list; another holder is, at once.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use minibit_core::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse};
-use minibit_core::boundary::{DisconnectReason, SimAddr, Simulated};
+use minibit_core::boundary::{Command, DisconnectReason, SimAddr, Simulated};
 use minibit_core::config::{ChokeAlgorithm, Config, Requests};
 use minibit_core::message::MessageKind;
 use minibit_core::{Bitfield, BlockSpan, ConnId, Input, Message, Output, Profile};
@@ -50,6 +50,13 @@ mod s1 {
         Profile::S1.config()
     }
 
+    fn connect(solo: &mut Solo, number: u32) -> (ConnId, Said) {
+        let said = solo.input(Input::Incoming { ticket: number, addr: SimAddr(number) });
+        let conn = accepted(&said).unwrap();
+        let said = solo.hear(conn, handshake(number, false));
+        (conn, said)
+    }
+
     /// `GET_PEERS` says who has what: a peer that says nothing is asked all the same. What it has said itself stays.
     #[test]
     fn the_list_tells_what_silent_peers_have() {
@@ -91,6 +98,26 @@ mod s1 {
         let asked = announced(&solo.wait(Duration::from_secs(1)));
         assert_eq!(asked.len(), 1, "the rhythm is kept");
         assert!(asked[0].numwant > 0);
+    }
+
+    /// What is on its way is not asked for again, however many intervals it takes; when the peer is silent for too long, it is.
+    #[test]
+    fn a_block_on_its_way_is_not_asked_for_again() {
+        let mut solo = Solo::leecher(s1(), geometry(2, 1));
+        let (conn, _) = connect(&mut solo, 1);
+        solo.hear(conn, Message::Bitfield(Box::new(pieces("**"))));
+        let mut asked = requests(&solo.hear(conn, Message::Unchoke), conn);
+        for _ in 0..3 {
+            asked.extend(requests(&solo.wait(Duration::from_secs(5)), conn));
+        }
+        asked.sort_by_key(|span| span.index);
+        let asked: Vec<u32> = asked.iter().map(|span| span.index).collect();
+        assert_eq!(asked, [0, 1], "each once in 15 s, though none has come");
+        let mut late = Vec::new();
+        for _ in 0..8 {
+            late.extend(requests(&solo.wait(Duration::from_secs(5)), conn).iter().map(|span| span.index));
+        }
+        assert!(late.contains(&0) && late.contains(&1), "after their time-out: {late:?}");
     }
 
     #[test]
@@ -260,6 +287,22 @@ mod s4 {
             span = requests(&said, fast)[0];
             assert_eq!(span.index, next, "the one that is ready goes on");
         }
+    }
+
+    /// Whom the user names is asked, whether or not the tracker lists it; whom somebody else names is not.
+    #[test]
+    fn whom_the_user_names_is_a_source() {
+        let mut solo = Solo::leecher(s4(), geometry(3, 1));
+        solo.input(Input::Command(Command::AddPeers(vec![SimAddr(1)])));
+        let said = solo.input(Input::Command(Command::AddSources(vec![SimAddr(2)])));
+        let dials = dialled(&said);
+        assert_eq!(dials.iter().map(|&(_, to)| to).collect::<Vec<_>>(), [2]);
+        let conn = dials[0].0;
+        let said = solo.input(Input::Connected { conn });
+        assert_eq!(requests(&said, conn), [span(0)]);
+        list(&mut solo, &[], &[]);
+        let said = solo.give(conn, span(0));
+        assert_eq!(requests(&said, conn), [span(1)], "the list does not name it, and it is a source still");
     }
 
     /// The chunk of a source that is gone goes back into the queue.

@@ -13,7 +13,9 @@ use minibit_core::boundary::{Address as _, DiskDone, DiskOp, Env, Event};
 use minibit_core::config::{ChokeAlgorithm, Connections, Inventory, Lists, Requests};
 use minibit_core::payload::Payload as _;
 use minibit_core::torrent::Torrent;
-use minibit_core::{Bitfield, BlockRef, BlockSpan, ConnId, Geometry, Input, Instant, Message, Output};
+use minibit_core::{
+    Bitfield, BlockRef, BlockSpan, Command, ConnId, Geometry, Input, Instant, Message, Output,
+};
 
 /// One connection in the witness's books.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct Witness {
     lines: BTreeMap<ConnId, Line>,
     /// What the tracker says of the pieces of others.
     told: BTreeMap<SocketAddr, Bitfield>,
+    /// Who has everything, as the user says where the tracker alone tells of pieces.
+    sources: BTreeSet<SocketAddr>,
     /// The announce under way asks for peers.
     asking: bool,
     /// Blocks on their way to the disk.
@@ -72,6 +76,7 @@ impl Witness {
             geometry: torrent.geometry(),
             lines: BTreeMap::new(),
             told: BTreeMap::new(),
+            sources: BTreeSet::new(),
             asking: false,
             writing: BTreeSet::new(),
             burst: burst as usize,
@@ -101,14 +106,26 @@ impl Witness {
             Input::Announced(result) => {
                 if let (Ok(response), true) = (&**result, self.asking) {
                     self.told = self.list(torrent, response);
+                    self.trust_sources();
                     let lasting = !matches!(torrent.config().connections, Connections::PerPiece { .. });
                     for line in self.lines.values_mut().filter(|line| line.open && lasting) {
                         line.adopt(&self.told);
                     }
                 }
             }
+            Input::Command(Command::AddSources(addrs))
+                if torrent.config().inventory == Inventory::Tracker =>
+            {
+                self.sources.extend(addrs.iter().map(|addr| addr.to_socket()));
+                self.trust_sources();
+            }
             _ => {}
         }
+    }
+
+    fn trust_sources(&mut self) {
+        let all = Bitfield::all(self.geometry.piece_count());
+        self.told.extend(self.sources.iter().map(|&addr| (addr, all.clone())));
     }
 
     /// What an answer says of others' pieces.
