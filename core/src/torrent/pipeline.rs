@@ -1,8 +1,8 @@
 //! How many requests to keep outstanding on a connection.
 //!
-//! The depth follows the bandwidth-delay product: measured rate × (smallest measured delay + slack). While a connection is
-//! new its depth grows by one with each block, as TCP's slow start does, until the rate stops growing; so a fast LAN link is
-//! filled within a few round trips and a slow one is never flooded.
+//! The depth follows the bandwidth-delay product: measured rate × (smallest measured delay + slack), and a block of the usual
+//! length to spare. While a connection is new its depth grows by one with each block, as TCP's slow start does, until the rate
+//! stops growing; so a fast LAN link is filled within a few round trips and a slow one is never flooded.
 
 use crate::config::Requests;
 use crate::geometry::BLOCK_LEN;
@@ -76,7 +76,9 @@ impl Pipeline {
         }
         if !self.slow_start {
             let reach = self.smallest_delay.saturating_add(nanos(slack));
-            let blocks = mul_div(rate, reach, NANOS_PER_SEC).div_ceil(u64::from(block_len)) + 1;
+            // No more than a usual block: a spare one of 256 KiB would bind a whole piece to this neighbour.
+            let spare = u64::from(BLOCK_LEN.min(block_len));
+            let blocks = (mul_div(rate, reach, NANOS_PER_SEC) + spare).div_ceil(u64::from(block_len));
             self.depth = u32::try_from(blocks).unwrap_or(max).clamp(least(min, block_len), max);
         }
         self.last_rate = rate;
@@ -112,7 +114,11 @@ mod tests {
 
     /// A link of `blocks_per_sec` and a round trip of `rtt` milliseconds, kept full by the pipeline.
     fn settle(blocks_per_sec: u64, rtt: u64, requests: Requests) -> u32 {
-        let mut pipeline = Pipeline::new(requests, BLOCK, Instant::ZERO);
+        settle_with(BLOCK, blocks_per_sec, rtt, requests)
+    }
+
+    fn settle_with(block: u32, blocks_per_sec: u64, rtt: u64, requests: Requests) -> u32 {
+        let mut pipeline = Pipeline::new(requests, block, Instant::ZERO);
         let mut asked = std::collections::VecDeque::new();
         let (mut now, mut link_free) = (Instant::ZERO, Instant::ZERO);
         while now < Instant::from_secs(30) {
@@ -123,7 +129,7 @@ mod tests {
             let start = link_free.max(request.after_nanos(rtt * 500_000));
             link_free = start.after_nanos(NANOS_PER_SEC / blocks_per_sec);
             now = now.max(link_free.after_nanos(rtt * 500_000));
-            pipeline.on_block(requests, now, request, BLOCK, BLOCK);
+            pipeline.on_block(requests, now, request, block, block);
         }
         pipeline.depth()
     }
@@ -144,6 +150,10 @@ mod tests {
     #[test]
     fn long_blocks_make_a_short_pipeline() {
         assert_eq!([4, 16, 32, 256].map(|kib| least(4, kib * 1024)), [4, 4, 2, 1]);
+        // A block in a second, and half a second ahead: one that comes, one that waits.
+        assert_eq!(settle_with(256 * 1024, 1, 20, PIPELINED), 2);
+        // No shorter than the round trip asks for.
+        assert!(settle_with(256 * 1024, 8, 500, PIPELINED) > 5);
     }
 
     #[test]
