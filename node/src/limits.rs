@@ -18,6 +18,8 @@ pub(crate) const KEPT_CHUNKS: usize = 32;
 pub(crate) const QUEUED_CONTROL: usize = 256 * 1024;
 /// Slices that one vectored write takes: 32 blocks with their headers, 512 KiB.
 pub(crate) const WRITE_SLICES: usize = 64;
+/// Messages of one batch: of blocks a read has some dozens, of requests fifteen thousand, which one peer might have to wait with.
+pub(crate) const MESSAGES_AT_ONCE: usize = 1024;
 /// Batches of messages between the connections' tasks and the engine. Together they hold this many reads at most; a
 /// connection whose batch finds no room stops reading, and TCP slows its peer down.
 pub(crate) const EVENTS: usize = 16;

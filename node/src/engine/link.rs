@@ -17,7 +17,7 @@ use minibit_core::{ConnId, Message, MessageKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
@@ -25,7 +25,7 @@ use super::buffers::Buffers;
 use super::event::{Event, SwarmId};
 use super::outbound::{Batch, Full, Outbound};
 use super::rate::{Limiter, Paced};
-use crate::limits::{HELD_BACK, LAST_PIECE, LAST_WORDS, LEAST_READ, WRITE_SLICES};
+use crate::limits::{HELD_BACK, LAST_PIECE, LAST_WORDS, LEAST_READ, MESSAGES_AT_ONCE, WRITE_SLICES};
 
 /// What all connections share.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub(crate) struct Link {
     encoding: Encoding,
     outbound: Arc<Outbound>,
     reader: AbortHandle,
+    /// Does the reader read?
+    reads: watch::Sender<bool>,
     /// Where answers are bare bytes: their order, and what the reader is told of requests.
     bare: Option<Bare>,
 }
@@ -79,10 +81,12 @@ impl Link {
         let Opened { stream, prefix, encoding, place } = opened;
         let (read_half, write_half) = stream.into_split();
         let (asked_in, asked) = mpsc::unbounded_channel();
+        let (reads, may_read) = watch::channel(true);
         let mut reader = Reader {
             stream: read_half,
             decoder: Decoder::new(Speech { encoding, names: &names }, handshake, limits),
             asked,
+            may_read,
             partial: BytesMut::new(),
             paced: shared.down.clone().map(Paced::new),
             shared: shared.clone(),
@@ -99,11 +103,11 @@ impl Link {
             shared: shared.clone(),
         };
         // What was read to tell the protocol may hold whole messages.
-        let Taken { messages, over } = reader.decode(prefix);
+        let Taken { messages, over, .. } = reader.decode(prefix, usize::MAX);
         let reader = tokio::spawn(reader.run(swarm, conn, over)).abort_handle();
         tokio::spawn(writer.run());
         let bare = encoding.answers_bare().then(|| Bare { answers: InOrder::new(), asked: asked_in });
-        (Self { encoding, outbound, reader, bare }, messages)
+        (Self { encoding, outbound, reader, reads, bare }, messages)
     }
 
     /// Is there a word for such a message? A sign of life is none where answers are bare.
@@ -128,6 +132,11 @@ impl Link {
         }
     }
 
+    /// Whether more is read. What has been handed on by then still comes.
+    pub(crate) fn read_on(&self, reads: bool) {
+        self.reads.send_replace(reads);
+    }
+
     /// Everything has been said: the connection closes when it has left, however long the link itself is kept.
     pub(crate) fn finish(&self) {
         self.outbound.finish();
@@ -150,6 +159,7 @@ struct Reader {
     decoder: Decoder,
     /// Requests that are about to leave, where the decoder has to know.
     asked: mpsc::UnboundedReceiver<Message<Bytes>>,
+    may_read: watch::Receiver<bool>,
     /// The beginning of a message whose rest has not come.
     partial: BytesMut,
     paced: Option<Paced>,
@@ -161,6 +171,8 @@ struct Taken {
     messages: Vec<Message<Bytes>>,
     /// What comes makes no sense.
     over: bool,
+    /// What has not been looked at.
+    rest: Option<BytesMut>,
 }
 
 impl Reader {
@@ -171,11 +183,18 @@ impl Reader {
             if let Some(paced) = &mut self.paced {
                 paced.turn().await.take(bytes).await;
             }
-            let taken = self.decode(chunk);
-            over = taken.over;
-            if !taken.messages.is_empty() {
+            let mut unread = Some(chunk);
+            while let Some(chunk) = unread.filter(|_| !over) {
+                let taken = self.decode(chunk, MESSAGES_AT_ONCE);
+                (over, unread) = (taken.over, taken.rest);
+                if taken.messages.is_empty() {
+                    continue;
+                }
                 let event = Event::Messages { swarm, conn, messages: taken.messages };
                 if self.shared.events.send(event).await.is_err() {
+                    return;
+                }
+                if self.may_read.wait_for(|may_read| *may_read).await.is_err() {
                     return;
                 }
             }
@@ -207,14 +226,17 @@ impl Reader {
         .await
     }
 
-    /// Takes all messages out of the chunk and remembers the beginning of one whose rest has not come.
-    fn decode(&mut self, mut chunk: BytesMut) -> Taken {
+    /// Takes messages out of the chunk, so many at most, and remembers the beginning of one whose rest has not come.
+    fn decode(&mut self, mut chunk: BytesMut, most: usize) -> Taken {
         let mut messages = Vec::new();
         let mut over = false;
         while let Ok(request) = self.asked.try_recv() {
             self.decoder.sent(&request);
         }
         loop {
+            if messages.len() == most {
+                return Taken { messages, over, rest: Some(chunk) };
+            }
             match self.decoder.decode(&mut chunk) {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => break,
@@ -228,7 +250,7 @@ impl Reader {
         self.partial.clear();
         self.partial.extend_from_slice(&chunk);
         self.shared.buffers.give_back(chunk);
-        Taken { messages, over }
+        Taken { messages, over, rest: None }
     }
 }
 
@@ -266,7 +288,11 @@ impl Writer {
                 if self.paid == 0 {
                     self.wait_for_turn(&mut batch).await;
                 }
-                let Ok(written) = self.write(&batch).await else { return };
+                let Ok(written) = self.write(&batch).await else {
+                    // The reader would notice it, too, if it reads.
+                    let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
+                    return;
+                };
                 let bytes = batch.advance(written);
                 if bytes > 0 && self.shared.events.send(Event::Sent { swarm, conn, bytes }).await.is_err() {
                     return;
@@ -303,7 +329,7 @@ impl Writer {
         }
     }
 
-    /// One system call. The reader notices an error, too, and reports it.
+    /// One system call.
     async fn write(&mut self, batch: &Batch) -> io::Result<usize> {
         let most = if self.paced.is_some() { self.paid } else { usize::MAX };
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
