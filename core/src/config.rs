@@ -16,7 +16,7 @@ const LAN_SEND_CREDIT: u32 = 512 * 1024;
 /// Unwritten blocks. They are memory, and a disk that is this far behind will not catch up while more comes in.
 const LAN_DISK_HIGH_WATER: u64 = 4 << 20;
 /// rtorrent keeps more than two thousand requests open, whatever it is told, and does not understand a reject: twice as many
-/// are queued, 48 KiB on one connection at most.
+/// are queued, 48 KiB on one connection at most. Where it has still more it is not read on until there is room.
 const LAN_QUEUED_REQUESTS: u32 = 4_096;
 
 /// A swarm could be turned against a third party by naming its addresses (Naoumov and Ross 2006): no faster than this.

@@ -343,6 +343,14 @@ impl<E: Env> Torrent<E> {
         self.conns.get(conn)?.extended.as_ref()?.client.as_deref()
     }
 
+    /// Is there room for another request of this peer? Where there is none, one that does not understand a reject (BEP 6) loses its
+    /// connection; a driver that can reads nothing more from it until there is, and TCP slows it down. rtorrent keeps as many
+    /// requests open as its rate calls for, ten thousand at 50 MiB/s.
+    pub fn takes_request(&self, conn: ConnId) -> bool {
+        let most = self.config.limits.queued_requests as usize;
+        self.conns.get(conn).is_none_or(|peer| peer.fast || peer.queue.len() < most)
+    }
+
     /// The torrent's lengths.
     pub const fn geometry(&self) -> Geometry {
         self.geometry

@@ -102,7 +102,7 @@ impl Listener {
     }
 
     fn admit(&self, stream: TcpStream, addr: SocketAddr, hand_on: impl Fn(Visitor) + Send + 'static) {
-        let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
+        let addr = plain(addr);
         let mut room = lock(&self.room);
         while room.is_full() && room.show_out() {}
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
@@ -122,6 +122,14 @@ impl Listener {
             task.abort_handle()
         };
         room.enter(addr.ip(), listen);
+    }
+}
+
+/// An IPv4 address as such. An address of a link keeps the number of the link, without which nobody is reached at it.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    match addr.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, addr.port()).into(),
+        IpAddr::V6(_) => addr,
     }
 }
 
@@ -171,6 +179,18 @@ fn is_exhaustion(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_a_link_keeps_its_link() {
+        for (seen, shown) in [
+            ("[::ffff:10.0.0.1]:9", "10.0.0.1:9"),
+            ("10.0.0.1:9", "10.0.0.1:9"),
+            ("[fe80::1%3]:9", "[fe80::1%3]:9"),
+            ("[2001:db8::1]:9", "[2001:db8::1]:9"),
+        ] {
+            assert_eq!(plain(seen.parse().unwrap()), shown.parse().unwrap());
+        }
+    }
 
     #[tokio::test]
     async fn two_nodes_of_one_machine_take_different_ports() {

@@ -1,7 +1,7 @@
 //! The two tasks of a connection: one turns bytes into messages, the other messages into bytes.
 //!
-//! They decide nothing. The reader reads as much as there is with one system call and hands the messages in it to the engine
-//! in batches; when the engine is behind it waits, reads nothing, and TCP tells the peer. The writer sends whatever
+//! They decide nothing. The reader reads as much as there is with one system call and hands all messages in it to the engine
+//! as one batch; when the engine is behind it waits, reads nothing, and TCP tells the peer. The writer sends whatever
 //! has gathered in the [`Outbound`] and reports the block data that has left.
 
 use std::future::{Future as _, poll_fn};
@@ -17,7 +17,7 @@ use minibit_core::{ConnId, Message, MessageKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
@@ -43,6 +43,8 @@ pub(crate) struct Link {
     encoding: Encoding,
     outbound: Arc<Outbound>,
     reader: AbortHandle,
+    /// Does the reader read?
+    reads: watch::Sender<bool>,
     /// Where answers are bare bytes: their order, and what the reader is told of requests.
     bare: Option<Bare>,
 }
@@ -76,13 +78,15 @@ impl Link {
         limits: wire::Limits,
         shared: &Shared,
     ) -> (Self, Vec<Message<Bytes>>) {
-        let Opened { stream, mut prefix, encoding, place } = opened;
+        let Opened { stream, prefix, encoding, place } = opened;
         let (read_half, write_half) = stream.into_split();
         let (asked_in, asked) = mpsc::unbounded_channel();
+        let (reads, may_read) = watch::channel(true);
         let mut reader = Reader {
             stream: read_half,
             decoder: Decoder::new(Speech { encoding, names: &names }, handshake, limits),
             asked,
+            may_read,
             partial: BytesMut::new(),
             paced: shared.down.clone().map(Paced::new),
             shared: shared.clone(),
@@ -99,12 +103,11 @@ impl Link {
             shared: shared.clone(),
         };
         // What was read to tell the protocol may hold whole messages.
-        let Taken { messages, over, .. } = reader.decode(&mut prefix);
-        reader.keep(prefix);
+        let Taken { messages, over, .. } = reader.decode(prefix, usize::MAX);
         let reader = tokio::spawn(reader.run(swarm, conn, over)).abort_handle();
         tokio::spawn(writer.run());
         let bare = encoding.answers_bare().then(|| Bare { answers: InOrder::new(), asked: asked_in });
-        (Self { encoding, outbound, reader, bare }, messages)
+        (Self { encoding, outbound, reader, reads, bare }, messages)
     }
 
     /// Is there a word for such a message? A sign of life is none where answers are bare.
@@ -129,6 +132,11 @@ impl Link {
         }
     }
 
+    /// Whether more is read. What has been handed on by then still comes.
+    pub(crate) fn read_on(&self, reads: bool) {
+        self.reads.send_replace(reads);
+    }
+
     /// Everything has been said: the connection closes when it has left, however long the link itself is kept.
     pub(crate) fn finish(&self) {
         self.outbound.finish();
@@ -151,41 +159,45 @@ struct Reader {
     decoder: Decoder,
     /// Requests that are about to leave, where the decoder has to know.
     asked: mpsc::UnboundedReceiver<Message<Bytes>>,
+    may_read: watch::Receiver<bool>,
     /// The beginning of a message whose rest has not come.
     partial: BytesMut,
     paced: Option<Paced>,
     shared: Shared,
 }
 
-/// What was found in the bytes that have come.
+/// What one read has brought.
 struct Taken {
     messages: Vec<Message<Bytes>>,
-    /// There may be more.
-    more: bool,
     /// What comes makes no sense.
     over: bool,
+    /// What has not been looked at.
+    rest: Option<BytesMut>,
 }
 
 impl Reader {
     /// Hands on what comes, unless it is `over` before it has begun.
     async fn run(mut self, swarm: SwarmId, conn: ConnId, mut over: bool) {
         while !over {
-            let Ok((bytes @ 1.., mut chunk)) = self.read().await else { break };
+            let Ok((bytes @ 1.., chunk)) = self.read().await else { break };
             if let Some(paced) = &mut self.paced {
                 paced.turn().await.take(bytes).await;
             }
-            let mut more = true;
-            while more {
-                let taken = self.decode(&mut chunk);
-                (more, over) = (taken.more, taken.over);
-                if !taken.messages.is_empty() {
-                    let event = Event::Messages { swarm, conn, messages: taken.messages };
-                    if self.shared.events.send(event).await.is_err() {
-                        return;
-                    }
+            let mut unread = Some(chunk);
+            while let Some(chunk) = unread.filter(|_| !over) {
+                let taken = self.decode(chunk, MESSAGES_AT_ONCE);
+                (over, unread) = (taken.over, taken.rest);
+                if taken.messages.is_empty() {
+                    continue;
+                }
+                let event = Event::Messages { swarm, conn, messages: taken.messages };
+                if self.shared.events.send(event).await.is_err() {
+                    return;
+                }
+                if self.may_read.wait_for(|may_read| *may_read).await.is_err() {
+                    return;
                 }
             }
-            self.keep(chunk);
         }
         // Nobody is left to be told when the engine has ended.
         let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
@@ -214,28 +226,31 @@ impl Reader {
         .await
     }
 
-    /// Takes messages out of the chunk, all of them or as many as are handed on at a time.
-    fn decode(&mut self, chunk: &mut BytesMut) -> Taken {
+    /// Takes messages out of the chunk, so many at most, and remembers the beginning of one whose rest has not come.
+    fn decode(&mut self, mut chunk: BytesMut, most: usize) -> Taken {
         let mut messages = Vec::new();
+        let mut over = false;
         while let Ok(request) = self.asked.try_recv() {
             self.decoder.sent(&request);
         }
-        while messages.len() < MESSAGES_AT_ONCE {
-            match self.decoder.decode(chunk) {
+        loop {
+            if messages.len() == most {
+                return Taken { messages, over, rest: Some(chunk) };
+            }
+            match self.decoder.decode(&mut chunk) {
                 Ok(Some(message)) => messages.push(message),
-                Ok(None) => return Taken { messages, more: false, over: false },
+                Ok(None) => break,
                 Err(error) if error.is_unknown_message() => {}
-                Err(_) => return Taken { messages, more: false, over: true },
+                Err(_) => {
+                    over = true;
+                    break;
+                }
             }
         }
-        Taken { messages, more: true, over: false }
-    }
-
-    /// Remembers the beginning of a message whose rest has not come.
-    fn keep(&mut self, chunk: BytesMut) {
         self.partial.clear();
         self.partial.extend_from_slice(&chunk);
         self.shared.buffers.give_back(chunk);
+        Taken { messages, over, rest: None }
     }
 }
 
@@ -273,7 +288,11 @@ impl Writer {
                 if self.paid == 0 {
                     self.wait_for_turn(&mut batch).await;
                 }
-                let Ok(written) = self.write(&batch).await else { return };
+                let Ok(written) = self.write(&batch).await else {
+                    // The reader would notice it, too, if it reads.
+                    let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
+                    return;
+                };
                 let bytes = batch.advance(written);
                 if bytes > 0 && self.shared.events.send(Event::Sent { swarm, conn, bytes }).await.is_err() {
                     return;
@@ -310,7 +329,7 @@ impl Writer {
         }
     }
 
-    /// One system call. The reader notices an error, too, and reports it.
+    /// One system call.
     async fn write(&mut self, batch: &Batch) -> io::Result<usize> {
         let most = if self.paced.is_some() { self.paid } else { usize::MAX };
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
@@ -357,34 +376,5 @@ mod tests {
         }
         assert!(sent.len() > 16, "one every second at least, of sixteen: {sent:?}");
         assert_eq!(sent.pop(), Some(1 << 14));
-    }
-
-    /// However short messages are: no more than so many are handed on at a time, and none is lost.
-    #[tokio::test]
-    async fn a_flood_of_short_messages_is_handed_on_in_portions() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let dialled = TcpStream::connect(listener.local_addr().unwrap());
-        let (stream, other_end) = tokio::join!(dialled, listener.accept());
-        let (mut other_end, _) = other_end.unwrap();
-        let (events, mut heard) = mpsc::channel(1);
-        let shared = Shared { events, buffers: Arc::default(), down: None, up: None };
-        let opened = Opened {
-            stream: stream.unwrap(),
-            prefix: BytesMut::new(),
-            encoding: Encoding::Bep3,
-            place: None,
-        };
-        let limits = wire::Limits::of(&Geometry::new(1 << 20, 1 << 15, 1 << 14).unwrap());
-        let names = Arc::new(Names::USUAL);
-        let (_link, _) = Link::start((0, ConnId::new(0, 0)), opened, names, false, limits, &shared);
-        // Keep-alives; the last one is cut off.
-        other_end.write_all(&vec![0; 4 * 50_000 + 3]).await.unwrap();
-        drop(other_end);
-        let mut batches = Vec::new();
-        while let Some(Event::Messages { messages, .. }) = heard.recv().await {
-            batches.push(messages.len());
-        }
-        assert_eq!(batches.iter().sum::<usize>(), 50_000);
-        assert!(batches.iter().all(|&len| len <= MESSAGES_AT_ONCE), "{batches:?}");
     }
 }

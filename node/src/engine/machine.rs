@@ -4,7 +4,7 @@
 use minibit_core::boundary::Net;
 use minibit_core::metadata::MetadataFetch;
 use minibit_core::torrent::Torrent;
-use minibit_core::{Input, Instant, Outbox, wire};
+use minibit_core::{ConnId, Input, Instant, Outbox, wire};
 
 /// One of the core's state machines.
 #[derive(Debug)]
@@ -36,6 +36,14 @@ impl Machine {
     /// Is it known to be private (BEP 27)?
     pub(crate) const fn is_private(&self) -> bool {
         matches!(self, Self::Torrent(torrent) if torrent.is_private())
+    }
+
+    /// Is there room for another request of a peer?
+    pub(crate) fn takes_request(&self, conn: ConnId) -> bool {
+        match self {
+            Self::Torrent(torrent) => torrent.takes_request(conn),
+            Self::Fetch(_) => true,
+        }
     }
 
     /// What connections may bring.

@@ -3,6 +3,7 @@
 //! Every input goes in and every output is acted on before the next one, as the boundary demands. Nothing is waited for:
 //! disk operations and messages are gathered, and leave together when the engine has taken in what was there.
 
+mod heard;
 mod links;
 mod parts;
 mod tell;
@@ -54,6 +55,8 @@ pub(crate) struct Swarm {
     ops: Vec<DiskOp<Bytes>>,
     /// Connections with messages that their writers have not been told of.
     unflushed: Vec<ConnId>,
+    /// Connections that nothing is read from until there is room for their requests.
+    holding: Vec<ConnId>,
     /// Inputs that follow from outputs; taken in when those are all acted on.
     followups: VecDeque<Input<Net>>,
     /// Who has connected and waits for the core's answer.
@@ -149,22 +152,6 @@ impl Swarm {
         }
     }
 
-    pub(crate) fn messages(&mut self, now: Instant, conn: ConnId, messages: Vec<Message<Bytes>>) {
-        for message in messages {
-            // A message may have ended the connection; what came behind it is not looked at.
-            let Some(State::Open { link, from, .. }) = self.state_mut(conn) else { return };
-            link.received(&message);
-            if matches!(message, Message::Piece { .. })
-                && let Some(from) = from.take()
-            {
-                // One that is called for each piece anew is one source.
-                self.seen.sources += u32::from(self.sources.insert(from));
-            }
-            self.seen.received.count(message.kind());
-            self.input(now, Input::Message { from: conn, message });
-        }
-    }
-
     pub(crate) fn gone(&mut self, now: Instant, conn: ConnId) {
         if self.state_mut(conn).is_some() {
             self.say(&format_args!("{conn:?} is gone"));
@@ -195,6 +182,7 @@ impl Swarm {
 
     /// Everything that is there has been taken in: what was gathered leaves.
     pub(crate) fn flush(&mut self, now: Instant) {
+        self.go_on(now);
         if let Some(disk) = self.disk.as_ref().filter(|_| !self.ops.is_empty()) {
             disk.submit(std::mem::take(&mut self.ops));
         }

@@ -7,7 +7,7 @@ use minibit_core::catalogue::{Fit, Pick, Query, QueryError};
 use minibit_core::metainfo::Metainfo;
 use minibit_core::tracker::json::{Answer, Command, Peers};
 
-use super::gather::{Found, Gathered, Sources, gather};
+use super::gather::{Found, Gathered, Origin, Sources, gather};
 
 /// A node that has exactly what is looked for has answered: others that have something else of this name have so long to do so.
 const LAST_CALL: Duration = Duration::from_millis(250);
@@ -97,21 +97,52 @@ pub(crate) async fn metainfo(found: &Found, patience: Duration) -> Option<Metain
     None
 }
 
+/// An address of the link, which does not say of which one, is on that where we have reached who names it.
+fn on_link_of(origin: &Origin, mut peer: SocketAddr) -> SocketAddr {
+    if let (Origin::Node(SocketAddr::V6(node)), SocketAddr::V6(addr)) = (origin, &mut peer)
+        && addr.ip().is_unicast_link_local()
+        && addr.scope_id() == 0
+    {
+        addr.set_scope_id(node.scope_id());
+    }
+    peer
+}
+
 /// Peers of a file, from those who told of it: without waiting for an announce of our own.
 pub(crate) async fn peers(found: &Found, port: u16, patience: Duration) -> Vec<SocketAddr> {
     let command = Command::GetPeers { info_hash: found.info_hash, port, numwant: NUMWANT };
     let mut asked = tokio::task::JoinSet::new();
     for origin in found.origins.iter().take(ASKED_FOR_METAINFO) {
         let (origin, command) = (origin.clone(), command.clone());
-        asked.spawn(async move { origin.ask(&command, patience).await });
+        asked.spawn(async move { (origin.ask(&command, patience).await, origin) });
     }
     let mut peers = Vec::new();
     while let Some(answer) = asked.join_next().await {
-        if let Ok(Ok(Answer::Peers(Peers { peers: some, .. }))) = answer {
-            peers.extend(some);
+        if let Ok((Ok(Answer::Peers(Peers { peers: some, .. })), origin)) = answer {
+            peers.extend(some.into_iter().map(|peer| on_link_of(&origin, peer)));
         }
     }
     peers.sort_unstable();
     peers.dedup();
     peers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without the link nobody could be dialled, and who has just come would be waited for.
+    #[test]
+    fn an_address_of_a_link_is_on_that_of_who_names_it() {
+        let node = |addr: &str| Origin::Node(addr.parse().unwrap());
+        for (origin, named, meant) in [
+            (node("[fe80::1%3]:6881"), "[fe80::2]:6881", "[fe80::2%3]:6881"),
+            (node("[fe80::1%3]:6881"), "[fe80::2%4]:6881", "[fe80::2%4]:6881"),
+            (node("[fe80::1%3]:6881"), "[2001:db8::2]:6881", "[2001:db8::2]:6881"),
+            (node("[fe80::1%3]:6881"), "10.0.0.2:6881", "10.0.0.2:6881"),
+            (node("10.0.0.1:6881"), "[fe80::2]:6881", "[fe80::2]:6881"),
+        ] {
+            assert_eq!(on_link_of(&origin, named.parse().unwrap()), meant.parse().unwrap());
+        }
+    }
 }

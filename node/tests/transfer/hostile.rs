@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use bytes::Bytes;
 use minibit_core::Message;
 use minibit_core::bitfield::Bitfield;
+use minibit_core::config::Encoding;
 use minibit_core::id::BlockSpan;
 use minibit_core::metainfo::Metainfo;
 
@@ -135,4 +136,34 @@ fn hundreds_that_say_nothing_keep_nobody_out() {
     }
     seeding.serves();
     drop(silent);
+}
+
+/// rtorrent keeps as many requests open as its rate calls for, and does not understand a reject (BEP 6): it is read no further
+/// until there is room, and gets every block that it has asked for.
+#[test]
+fn who_asks_for_more_than_is_queued_waits_and_gets_it_all() {
+    let place = Place::new();
+    let all = content(24_000_000);
+    place.write("file", &all);
+    let (_, metainfo) = place.create("file");
+    let (_seeder, addr) = place.seed("file.torrent", &[]);
+    let mut stranger = Stranger::connect(addr, &metainfo);
+    stranger.shake_hands_plainly(&metainfo, 1);
+    stranger.send(&Message::Interested);
+    stranger.receive_until(|it| matches!(it, Message::Unchoke));
+    let spans: Vec<BlockSpan> =
+        (0..23_000_u32).map(|at| BlockSpan { index: at / 32, begin: at % 32 * 1024, length: 1024 }).collect();
+    let mut bytes = bytes::BytesMut::new();
+    for span in &spans {
+        minibit_core::wire::encode(Encoding::Bep3, &Message::Request(*span), &mut bytes).unwrap();
+    }
+    stranger.send_bytes(&bytes);
+    for (at, span) in spans.iter().enumerate() {
+        let block = stranger.receive_until(|it| matches!(it, Message::Piece { .. }));
+        let data = Bytes::copy_from_slice(&all[at * 1024..][..1024]);
+        assert_eq!(block, Message::Piece { index: span.index, begin: span.begin, data });
+    }
+    // It is listened to again.
+    stranger.send(&Message::Request(spans[0]));
+    stranger.receive_until(|it| matches!(it, Message::Piece { .. }));
 }

@@ -232,10 +232,19 @@ impl Stranger {
     }
 
     pub(crate) fn shake_hands(&mut self, metainfo: &Metainfo, name: u8) {
+        self.shake_hands_with(metainfo, name, true);
+    }
+
+    /// Without the fast extension.
+    pub(crate) fn shake_hands_plainly(&mut self, metainfo: &Metainfo, name: u8) {
+        self.shake_hands_with(metainfo, name, false);
+    }
+
+    fn shake_hands_with(&mut self, metainfo: &Metainfo, name: u8, fast: bool) {
         self.send(&Message::Handshake(Box::new(Handshake {
             info_hash: metainfo.info_hash(),
             peer_id: PeerId([name; 20]),
-            fast: true,
+            fast,
             extended: false,
         })));
         assert!(matches!(self.receive(), Some(Message::Handshake(_))));

@@ -1,5 +1,6 @@
 //! The connections of a swarm, by the slots of the core's ids: dialled, open, forgotten.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -16,11 +17,13 @@ use crate::engine::link::{Link, Opened};
 #[derive(Debug)]
 pub(super) enum State {
     Dialling(AbortHandle),
-    /// `from`: the other end's address, until its first block has come.
+    /// `from`: the other end's address, until its first block has come. `held`: what it has said behind a request that there is no
+    /// room for.
     Open {
         link: Link,
         unflushed: bool,
         from: Option<SocketAddr>,
+        held: VecDeque<Message<Bytes>>,
     },
 }
 
@@ -58,7 +61,7 @@ impl Swarm {
         let names = Arc::clone(&self.names);
         let (link, messages) =
             Link::start((self.id, conn), opened, names, self.config.handshake, limits, &self.shared);
-        self.place(conn, State::Open { link, unflushed: false, from });
+        self.place(conn, State::Open { link, unflushed: false, from, held: VecDeque::new() });
         messages
     }
 

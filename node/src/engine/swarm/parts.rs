@@ -69,6 +69,7 @@ impl Swarm {
             done,
             ops: Vec::new(),
             unflushed: Vec::new(),
+            holding: Vec::new(),
             followups: VecDeque::new(),
             arriving: None,
             came_along: None,
