@@ -184,14 +184,18 @@ impl Announce {
         }
     }
 
-    /// The download is complete: `completed` is due at once, or as soon as the announce under way is answered.
+    /// The download is complete: `completed` is due at once, or as soon as the announce under way is answered. A tracker that has failed and never
+    /// answered is not asked sooner for it.
     ///
     /// Once only, and not before the start: who begins with everything has completed nothing (BEP 3).
     pub fn completed(&mut self, now: Instant) {
         if self.phase == Phase::Running && !self.completed {
             self.completed = true;
+            let unheard = self.failures > 0 && self.owed.contains(&AnnounceEvent::Started);
             self.owed.push(AnnounceEvent::Completed);
-            self.bring_forward(now);
+            if !unheard {
+                self.bring_forward(now);
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! `node inspect`: what a torrent file says.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
-use minibit_core::metainfo::Metainfo;
-use serde_json::json;
+use minibit_core::metainfo::{File, Metainfo};
+use serde::{Serialize, Serializer};
 
 use crate::cli::Inspect;
 use crate::failure::Failure;
@@ -11,8 +11,14 @@ use crate::{show, torrent_file, whole};
 
 pub(crate) fn run(options: &Inspect) -> Result<(), Failure> {
     let metainfo = torrent_file::read(&options.file)?;
-    let mut out = io::stdout().lock();
-    if options.json { machine(&metainfo, &mut out) } else { human(&metainfo, &mut out) }
+    // Standard output alone would write line by line.
+    let mut out = BufWriter::new(io::stdout().lock());
+    if options.json {
+        machine(&metainfo, &mut out)?;
+    } else {
+        human(&metainfo, &mut out)?;
+    }
+    Ok(out.flush()?)
 }
 
 fn human(metainfo: &Metainfo, out: &mut impl Write) -> Result<(), Failure> {
@@ -43,32 +49,64 @@ fn human(metainfo: &Metainfo, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Keys are added, never changed; `schema` is counted up when that cannot be helped.
 fn machine(metainfo: &Metainfo, out: &mut impl Write) -> Result<(), Failure> {
     let geometry = metainfo.geometry();
-    let files: Vec<_> = metainfo
-        .files()
-        .iter()
-        .map(|file| {
-            let sha1 = file.sha1.map(|digest| whole::hex(&digest));
-            json!({ "path": file.path, "length": file.len, "padding": file.padding, "sha1": sha1 })
-        })
-        .collect();
-    let value = json!({
-        "schema": 1,
-        "name": metainfo.name(),
-        "info_hash": metainfo.info_hash().to_hex(),
-        "length": geometry.len(),
-        "piece_length": geometry.nominal_piece_len(),
-        "pieces": geometry.piece_count(),
-        "private": metainfo.is_private(),
-        "trackers": metainfo.trackers(),
-        "created_by": metainfo.created_by(),
-        "creation_date": metainfo.creation_date(),
-        "comment": metainfo.comment(),
-        "directory": metainfo.directory(),
-        "files": files,
-    });
-    writeln!(out, "{value:#}")?;
+    let description = Description {
+        schema: 1,
+        name: metainfo.name(),
+        info_hash: metainfo.info_hash().to_hex(),
+        length: geometry.len(),
+        piece_length: geometry.nominal_piece_len(),
+        pieces: geometry.piece_count(),
+        private: metainfo.is_private(),
+        trackers: metainfo.trackers(),
+        created_by: metainfo.created_by(),
+        creation_date: metainfo.creation_date(),
+        comment: metainfo.comment(),
+        directory: metainfo.directory(),
+        files: Files(metainfo.files()),
+    };
+    serde_json::to_writer_pretty(&mut *out, &description).map_err(io::Error::from)?;
+    writeln!(out)?;
     Ok(())
+}
+
+/// Keys are added, never changed; `schema` is counted up when that cannot be helped.
+#[derive(Serialize)]
+struct Description<'a> {
+    schema: u32,
+    name: &'a str,
+    info_hash: String,
+    length: u64,
+    piece_length: u32,
+    pieces: u32,
+    private: bool,
+    trackers: Vec<Vec<&'a str>>,
+    created_by: Option<&'a str>,
+    creation_date: Option<i64>,
+    comment: Option<&'a str>,
+    directory: Option<&'a str>,
+    files: Files<'a>,
+}
+
+/// Written one after the other: there may be a hundred thousand.
+struct Files<'a>(&'a [File]);
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    path: &'a [String],
+    length: u64,
+    padding: bool,
+    sha1: Option<String>,
+}
+
+impl Serialize for Files<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|File { path, len, padding, sha1, .. }| Listed {
+            path,
+            length: *len,
+            padding: *padding,
+            sha1: sha1.as_ref().map(whole::hex),
+        }))
+    }
 }

@@ -163,6 +163,8 @@ fn completed_breaks_into_a_pause_but_not_into_the_order() {
     client.poll();
     client.fail();
     client.announce.completed(client.now);
+    assert_eq!(client.poll(), None, "it has never answered, and is not asked more often");
+    client.pass(17);
     assert_eq!(client.poll(), Some(AnnounceEvent::Started));
     client.answer(secs(900), None);
     assert_eq!(client.poll(), Some(AnnounceEvent::Completed));
@@ -173,6 +175,18 @@ fn completed_breaks_into_a_pause_but_not_into_the_order() {
     client.answer(secs(900), None);
     client.pass(900);
     assert_eq!(client.poll(), Some(AnnounceEvent::None));
+    client.fail();
+    client.announce.completed(client.now);
+    assert_eq!(client.poll(), None, "once only");
+
+    let mut client = Client::started(CHOICES);
+    client.poll();
+    client.answer(secs(900), None);
+    client.pass(900);
+    client.poll();
+    client.fail();
+    client.announce.completed(client.now);
+    assert_eq!(client.poll(), Some(AnnounceEvent::Completed), "it has answered before");
 }
 
 #[test]

@@ -34,6 +34,8 @@ impl<E: Env> Torrent<E> {
 
     pub(crate) fn on_choke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn) else { return };
+        let for_nothing = !peer.peer_choking && !peer.has_given && !peer.outstanding.is_empty();
+        peer.let_downs = peer.let_downs.saturating_add(for_nothing.into());
         peer.peer_choking = true;
         peer.owing_since = None;
         if peer.fast {
@@ -56,7 +58,9 @@ impl<E: Env> Torrent<E> {
 
     pub(crate) fn on_unchoke(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(peer) = self.conns.get_mut(conn) else { return };
-        peer.peer_choking = false;
+        if core::mem::replace(&mut peer.peer_choking, false) {
+            peer.has_given = false;
+        }
         self.fill(now, conn, out);
     }
 
@@ -255,6 +259,7 @@ impl<E: Env> Torrent<E> {
         let outstanding = peer.outstanding.iter().position(|request| request.block == block);
         if let Some(at) = outstanding {
             let request = peer.outstanding.remove(at).expect("just found");
+            peer.has_given = true;
             let block_len = self.geometry.nominal_block_len();
             peer.pipeline.on_block(self.config.requests, now, request.asked, len, block_len);
         } else if let Some(at) = peer.expected.iter().position(|&expected| expected == block) {

@@ -171,7 +171,10 @@ impl<E: Env> Torrent<E> {
             peer.settle();
             if choking {
                 // A piece that it rejects while it chokes us is not allowed after all.
+                let before = peer.allowed_to_us.len();
                 peer.allowed_to_us.retain(|&piece| piece != block.piece);
+                let taken_back = peer.allowed_to_us.len() < before;
+                peer.let_downs = peer.let_downs.saturating_add(taken_back.into());
             } else {
                 peer.refuse(block.piece);
             }

@@ -28,6 +28,10 @@ const BLOCKS_AT_LEAST: u32 = 64;
 /// … and no more than these, however short blocks are in this swarm. Each takes some hundred bytes besides its own.
 const BLOCKS_AT_MOST: u32 = 1024;
 
+/// A peer that has let us down so often since the last sweep is not asked for anything before the next: it would be for ever, as often as
+/// there is time.
+const LET_DOWNS_LIMIT: u32 = 8;
+
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -101,6 +105,10 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) pipeline: Pipeline,
     /// Pieces of which it has rejected a block since the last sweep: not asked of it again before the next.
     pub(crate) refused: Vec<PieceIndex>,
+    /// A block that we asked for has come since it unchoked us.
+    pub(crate) has_given: bool,
+    /// Since the last sweep, how often it has unchoked us, was asked, and has choked us without a block, or has rejected what it had allowed.
+    pub(crate) let_downs: u32,
     /// Pieces that we may ask for while choked (BEP 6).
     pub(crate) allowed_to_us: Vec<PieceIndex>,
     /// The piece that the peer suggested last (BEP 6).
@@ -188,6 +196,8 @@ impl<E: Env> Peer<E> {
             expected: VecDeque::new(),
             pipeline: Pipeline::new(config.requests, block_len, now),
             refused: Vec::new(),
+            has_given: false,
+            let_downs: 0,
             allowed_to_us: Vec::new(),
             suggested: None,
             download: Rate::new(now),
@@ -243,7 +253,8 @@ impl<E: Env> Peer<E> {
     pub(crate) fn can_be_asked(&self) -> bool {
         let admits = !self.peer_choking || !self.allowed_to_us.is_empty();
         let gives = self.meeting.is_none_or(Meeting::takes);
-        self.is_open() && admits && gives && self.refused.len() < REFUSED_LIMIT
+        let reliable = self.refused.len() < REFUSED_LIMIT && self.let_downs < LET_DOWNS_LIMIT;
+        self.is_open() && admits && gives && reliable
     }
 
     /// Would it send blocks of this piece, as far as we know?

@@ -146,6 +146,7 @@ impl<E: Env> Torrent<E> {
             let snub_after = nanos(self.config.choking.snub_after).saturating_mul(scale);
             peer.snubbing |= peer.owing_since.is_some_and(|since| now.nanos_since(since) >= snub_after);
             peer.refused.clear();
+            peer.let_downs = 0;
             if paced && peer.owing_since.is_some_and(|since| now.nanos_since(since) >= request_timeout) {
                 // Its requests are forgotten one by one; a piece that was to come from it alone is not.
                 self.abandon_source(now, conn, |_| true, out);

@@ -51,6 +51,54 @@ fn nothing_is_asked_of_a_peer_that_chokes_us() {
     assert!(!requests(&solo.hear(conn, Message::Unchoke), conn).is_empty());
 }
 
+/// Who lets us ask and sends nothing, over and over, is left alone for a while: it would be asked as often as there is time.
+#[test]
+fn nobody_is_asked_without_end_by_chokes() {
+    for fast in [true, false] {
+        let config = if fast { fixed(3) } else { Config { fast_extension: false, ..fixed(3) } };
+        let mut solo = Solo::leecher(config, geometry(4, 4));
+        let (conn, mut asked) = solo.meet_seed(fast);
+        let tease = |solo: &mut Solo, asked: Vec<BlockSpan>| {
+            solo.hear(conn, Message::Choke);
+            for span in asked.into_iter().filter(|_| fast) {
+                solo.hear(conn, Message::RejectRequest(span));
+            }
+            requests(&solo.hear(conn, Message::Unchoke), conn)
+        };
+        let mut in_all = 0;
+        for _ in 0..100 {
+            in_all += asked.len();
+            asked = tease(&mut solo, asked);
+        }
+        assert_eq!(in_all, 8 * 3);
+        // Who gives a block each time is no such peer.
+        let mut asked = requests(&solo.wait(Duration::from_secs(5)), conn);
+        for _ in 0..12 {
+            let said = solo.give(conn, asked.remove(0));
+            asked.extend(requests(&said, conn));
+            asked = tease(&mut solo, asked);
+            assert!(!asked.is_empty());
+        }
+    }
+}
+
+/// The same with pieces that are allowed while we are choked, and then are not.
+#[test]
+fn nobody_is_asked_without_end_by_allowed_pieces() {
+    let mut solo = Solo::leecher(fixed(3), geometry(20, 1));
+    let conn = solo.greet(true);
+    solo.hear(conn, Message::HaveAll);
+    let mut in_all = 0;
+    for index in (0..20).cycle().take(100) {
+        let asked = requests(&solo.hear(conn, Message::AllowedFast { index }), conn);
+        in_all += asked.len();
+        for span in asked {
+            in_all += requests(&solo.hear(conn, Message::RejectRequest(span)), conn).len();
+        }
+    }
+    assert_eq!(in_all, 8);
+}
+
 /// Without the fast extension a choke drops all requests: others are asked at once.
 #[test]
 fn a_choke_gives_the_blocks_to_others() {

@@ -37,14 +37,14 @@ pub(super) async fn announce(
     from: Option<IpAddr>,
 ) -> Result<AnnounceResponse<SocketAddr>, TrackerFailure> {
     let mut url = url.clone();
-    let mut asked = Vec::new();
+    let mut asked: Vec<TrackerUrl> = Vec::new();
     for _ in 0..=REDIRECTS {
         // A server may send us to another path once; not in circles, and not on a tour.
-        let before = asked.iter().filter(|server| **server == url.server()).count();
-        if before > 1 {
+        let before = asked.iter().filter(|other| other.server() == url.server()).count();
+        if before > 1 || asked.contains(&url) {
             return Err(TrackerFailure::Redirects);
         }
-        asked.push(url.server());
+        asked.push(url.clone());
         let stream = connect(&url, from).await?;
         match ask(stream, &url, query).await? {
             Reply::Body(body) => return Ok(parse_response(&body)?.response),

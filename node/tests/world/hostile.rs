@@ -134,6 +134,31 @@ fn free_addr() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
+/// Whoever connects while a seeder still looks at its content is answered when it has.
+#[test]
+fn nobody_is_turned_away_at_the_start() {
+    let (place, torrent, metainfo, content) = Victim::prepare();
+    for _ in 0..5 {
+        let addr = free_addr();
+        let mut command = node();
+        command.arg("seed").arg(&torrent);
+        command.args(["--listen", "127.0.0.1", "--port", &addr.port().to_string()]);
+        let process = Running::start(&mut command);
+        until("the port is open", Duration::from_secs(10), || {
+            let Ok(stream) = TcpStream::connect(addr) else { return false };
+            let mut peer = Peer::new(stream, &metainfo.geometry());
+            peer.say(&peer::handshake(metainfo.info_hash(), b'f')).unwrap();
+            assert!(matches!(peer.hear(), Ok(Message::Handshake(_))), "the first to connect is turned away");
+            true
+        });
+        drop(process);
+    }
+    drop((place, content));
+}
+
+/// Anonymous memory that a single attack may cost.
+const EACH: u64 = 16 << 20;
+
 #[test]
 fn a_seeder_serves_on() {
     let mut victim = Victim::seeder();
@@ -142,11 +167,14 @@ fn a_seeder_serves_on() {
     let before = victim.anonymous_memory();
     for (number, (name, attack)) in attacks::ON_ANYONE.iter().enumerate() {
         eprintln!("{name}");
+        let so_far = victim.anonymous_memory();
         let kept = attack(victim.addr, &victim.metainfo);
         let index = u32::try_from(number).unwrap() % 60;
         assert!(victim.process.ended().is_none(), "{name}: the seeder is dead");
         victim.fetch(&mut victim.connect(u8::try_from(number).unwrap()), index);
         victim.fetch(&mut friend, index);
+        let more = victim.anonymous_memory().saturating_sub(so_far);
+        assert!(more <= EACH, "{name}: {} KiB more memory", more >> 10);
         drop(kept);
     }
     let after = victim.anonymous_memory();

@@ -153,6 +153,11 @@ pub(super) const ON_ANYONE: &[(&str, Attack)] = &[
         messages.extend((0..200_000).map(|at| request(at % 60, 0, 16384)));
         pours(addr, metainfo, &encoded(&messages))
     }),
+    ("requests for single bytes, and no reading", |addr, metainfo| {
+        let mut messages = vec![Message::Interested];
+        messages.extend((0..400_000).map(|at| request(at % 60, at / 60, 1)));
+        pours(addr, metainfo, &encoded(&messages))
+    }),
     ("a million keep-alives", |addr, metainfo| pours(addr, metainfo, &vec![0; 4_000_000])),
     ("interest, and none, and interest", |addr, metainfo| {
         let mut messages = Vec::new();

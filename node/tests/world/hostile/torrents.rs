@@ -151,7 +151,9 @@ fn hostile_torrents_are_refused() {
 fn the_largest_torrent_is_shown_in_little_memory() {
     let place = TempDir::new().unwrap();
     fs::write(place.path().join("it.torrent"), many_files(100_000)).unwrap();
-    let (code, said, took) = run(place.path(), &["inspect", "it.torrent"]);
-    assert_eq!(code, Some(0), "{said}");
-    eprintln!("{took:?}");
+    for arguments in [&["inspect", "it.torrent"][..], &["inspect", "--json", "it.torrent"]] {
+        let (code, said, took) = run(place.path(), arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+        eprintln!("{arguments:?}: {took:?}");
+    }
 }
