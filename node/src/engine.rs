@@ -14,6 +14,7 @@ mod outbound;
 mod rate;
 mod recording;
 mod status;
+mod stream;
 mod swarm;
 
 use std::future::poll_fn;
@@ -36,7 +37,7 @@ use minibit_core::wire::Names;
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, PeerId, Seed};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 
 use self::event::{Arrival, Event, SwarmId};
 use self::handle::Order;
@@ -44,9 +45,9 @@ use self::link::Shared;
 use self::machine::Machine;
 use self::recording::Recording;
 use self::swarm::{Parts, Swarm};
-use crate::announce::{About, Me, Trackers};
+use crate::announce::{About, Me, Shelf, Trackers};
 use crate::clock::Clock;
-use crate::limits::{EVENTS, EVENTS_AT_ONCE, TRACKER_NEWS};
+use crate::limits::{EVENTS, EVENTS_AT_ONCE, NEWCOMERS_CALL, TRACKER_NEWS};
 use crate::listener::incoming_limit;
 use crate::storage::Storage;
 
@@ -83,6 +84,8 @@ pub(crate) struct NewTorrent {
     pub(crate) upload_only: bool,
     /// Peers that are known beforehand.
     pub(crate) peers: Vec<SocketAddr>,
+    /// Those of whom the user says that they have it.
+    pub(crate) sources: Vec<SocketAddr>,
     /// Trackers in tiers (BEP 12).
     pub(crate) trackers: Vec<Vec<String>>,
 }
@@ -107,6 +110,8 @@ pub(crate) struct Engine {
     peer_id: PeerId,
     options: Options,
     shared: Shared,
+    /// What all torrents give together.
+    shelf: Shelf,
     events: mpsc::Receiver<Event>,
     orders: mpsc::Receiver<Order>,
     swarms: Vec<Swarm>,
@@ -156,6 +161,7 @@ impl Engine {
             peer_id,
             options,
             shared,
+            shelf: Shelf::default(),
             events,
             orders,
             swarms: Vec::new(),
@@ -289,7 +295,7 @@ impl Engine {
     }
 
     fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
-        let NewTorrent { metainfo, mut config, storage, have, upload_only, peers, trackers } = new;
+        let NewTorrent { metainfo, mut config, storage, have, upload_only, peers, sources, trackers } = new;
         bound_connections(&mut config);
         if trackers.is_empty() {
             config.announcing = None;
@@ -302,6 +308,7 @@ impl Engine {
             file: metainfo.name().to_owned(),
             geometry: metainfo.geometry(),
             metainfo: metainfo.to_bytes().into(),
+            shelf: self.shelf.clone(),
         };
         let trackers = self.trackers(info_hash, trackers)?.map(|trackers| trackers.about(about, self.news()));
         let particulars = Particulars {
@@ -337,6 +344,7 @@ impl Engine {
             verbose: self.options.verbose,
             shared: self.shared.clone(),
         });
+        swarm.input(now, Input::Command(Command::AddSources(sources)));
         swarm.input(now, Input::Command(Command::AddPeers(peers)));
         swarm.input(now, Input::Command(Command::Start));
         if complete {
@@ -388,9 +396,14 @@ impl Engine {
         let (news, mut told) = mpsc::channel(TRACKER_NEWS);
         let (swarm, events) = (self.swarms.len(), self.shared.events.clone());
         tokio::spawn(async move {
-            while let Some(addr) = told.recv().await {
-                if events.send(Event::Joined { swarm, addr }).await.is_err() {
-                    return;
+            let mut joined = Vec::new();
+            while told.recv_many(&mut joined, TRACKER_NEWS).await > 0 {
+                // Who joins is told of all who are there and calls them. Were we to call as well, there would be two connections.
+                sleep(NEWCOMERS_CALL).await;
+                for addr in joined.drain(..) {
+                    if events.send(Event::Joined { swarm, addr }).await.is_err() {
+                        return;
+                    }
                 }
             }
         });

@@ -15,8 +15,6 @@ use minibit_core::config::Encoding;
 use minibit_core::wire::{self, Decoder, InOrder, Names, Speech};
 use minibit_core::{ConnId, Message, MessageKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
@@ -25,6 +23,7 @@ use super::buffers::Buffers;
 use super::event::{Event, SwarmId};
 use super::outbound::{Batch, Full, Outbound};
 use super::rate::{Limiter, Paced};
+use super::stream::{ReadHalf, Stream, WriteHalf};
 use crate::limits::{HELD_BACK, LAST_PIECE, LAST_WORDS, LEAST_READ, WRITE_SLICES};
 
 /// What all connections share.
@@ -58,7 +57,7 @@ struct Bare {
 /// A stream that has just been opened, by us or by the other end.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// What was read to find out what the other end speaks.
     pub(crate) prefix: BytesMut,
     pub(crate) encoding: Encoding,
@@ -146,7 +145,7 @@ impl Drop for Link {
 }
 
 struct Reader {
-    stream: OwnedReadHalf,
+    stream: ReadHalf,
     decoder: Decoder,
     /// Requests that are about to leave, where the decoder has to know.
     asked: mpsc::UnboundedReceiver<Message<Bytes>>,
@@ -237,7 +236,7 @@ struct Writer {
     conn: ConnId,
     /// Free when the socket is closed.
     _place: Option<OwnedSemaphorePermit>,
-    stream: OwnedWriteHalf,
+    stream: WriteHalf,
     outbound: Arc<Outbound>,
     paced: Option<Paced>,
     /// Bytes whose turn has come and that the socket had no room for.
@@ -317,7 +316,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use minibit_core::Geometry;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::clock::Clock;
@@ -333,7 +332,7 @@ mod tests {
         let up = Some(Arc::new(Limiter::new(1_000, Clock::start())));
         let shared = Shared { events, buffers: Arc::default(), down: None, up };
         let opened = Opened {
-            stream: stream.unwrap(),
+            stream: Stream::Socket(stream.unwrap()),
             prefix: BytesMut::new(),
             encoding: Encoding::Bep3,
             place: None,
