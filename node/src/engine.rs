@@ -290,6 +290,13 @@ impl Engine {
                 // Who asked may have gone meanwhile.
                 let _ = answer.send(named.next().and_then(Swarm::length));
             }
+            Order::TakesPart(info_hash, encoding, answer) => {
+                let is_it = |swarm: &Swarm| {
+                    !swarm.is_over() && swarm.info_hash() == info_hash && swarm.understands(encoding)
+                };
+                // Who asked may have gone meanwhile.
+                let _ = answer.send(self.swarms.iter().any(is_it));
+            }
             Order::Stop => self.stopping = true,
         }
     }

@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use minibit_core::config::Encoding;
 use minibit_core::tracker::directory::Ends;
 use minibit_core::tracker::systems::Ticket;
-use minibit_core::tracker::systems::frames::Question;
+use minibit_core::tracker::systems::frames::{Question, Reply};
 use minibit_core::tracker::systems::s4::MAX_LINE;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
@@ -29,6 +29,9 @@ use crate::engine;
 use crate::frames::{Ending, Frames, read_more, send};
 use crate::limits::{COMMAND_IDLE, COMMANDS_PER_CONNECTION, KEEP_ALIVE, LAST_PIECE, MEMBERS, NEWS};
 use crate::registry::{Shared, lock};
+
+/// The answer to a peer's message at a tracker that does not give the file.
+const NO_PEER: &str = "this tracker is no peer of this file, and that is no question to a tracker";
 
 /// Where the systems' questions are answered.
 #[derive(Clone, Debug)]
@@ -143,9 +146,15 @@ impl Desk {
             };
             if let Some(info_hash) = registered {
                 drop(place);
-                let mut known = match part.take() {
-                    Some(part) => part,
+                let known = match part.take() {
+                    Some(part) => Some(part),
                     None => Part::begin(&self.engine, addr, system, info_hash).await,
+                };
+                let Some(mut known) = known else {
+                    let mut refusal = BytesMut::new();
+                    Reply::Error(NO_PEER.into()).encode(system, &mut refusal);
+                    send(stream, &refusal).await?;
+                    continue;
                 };
                 if known.hand_on(&frame).await.is_ok() {
                     part = Some(known);

@@ -26,6 +26,7 @@ pub(super) enum Order {
     Describe(Box<Unknown>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     AddPeers(InfoHash, Vec<SocketAddr>),
     LengthOf(String, oneshot::Sender<Option<u64>>),
+    TakesPart(InfoHash, Encoding, oneshot::Sender<bool>),
     Stop,
 }
 
@@ -83,6 +84,13 @@ impl Handle {
         let (answer, length) = oneshot::channel();
         let _ = self.orders.send(Order::LengthOf(file, answer)).await;
         length.await.ok()?
+    }
+
+    /// Is this swarm here, for peers that speak so?
+    pub(crate) async fn takes_part(&self, info_hash: InfoHash, encoding: Encoding) -> bool {
+        let (answer, takes_part) = oneshot::channel();
+        let _ = self.orders.send(Order::TakesPart(info_hash, encoding, answer)).await;
+        takes_part.await.unwrap_or(false)
     }
 
     /// Says good-bye to everyone; [`Engine::run`](super::Engine::run) returns soon after.

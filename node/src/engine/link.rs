@@ -15,9 +15,9 @@ use minibit_core::config::Encoding;
 use minibit_core::wire::{self, Decoder, InOrder, Names, Speech};
 use minibit_core::{ConnId, Message, MessageKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::buffers::Buffers;
 use super::event::{Event, SwarmId};
@@ -78,10 +78,12 @@ impl Link {
         let Opened { stream, prefix, encoding, place } = opened;
         let (read_half, write_half) = stream.into_split();
         let (asked_in, asked) = mpsc::unbounded_channel();
+        let (answered_in, answered) = watch::channel(0);
         let mut reader = Reader {
             stream: read_half,
             decoder: Decoder::new(Speech { encoding, names: &names }, handshake, limits),
             asked,
+            answers: encoding.answers_bare().then_some(Answers { wanted: 0, answered }),
             partial: BytesMut::new(),
             paced: shared.down.clone().map(Paced::new),
             shared: shared.clone(),
@@ -93,6 +95,7 @@ impl Link {
             _place: place,
             stream: write_half,
             outbound: Arc::clone(&outbound),
+            answered: answered_in,
             paced: shared.up.clone().map(Paced::new),
             paid: 0,
             shared: shared.clone(),
@@ -149,10 +152,20 @@ struct Reader {
     decoder: Decoder,
     /// Requests that are about to leave, where the decoder has to know.
     asked: mpsc::UnboundedReceiver<Message<Bytes>>,
+    /// Where answers are bare bytes, who has asked may say that it will ask no more, and waits.
+    answers: Option<Answers>,
     /// The beginning of a message whose rest has not come.
     partial: BytesMut,
     paced: Option<Paced>,
     shared: Shared,
+}
+
+/// What the other end waits for.
+struct Answers {
+    /// Bytes that it has asked for.
+    wanted: u64,
+    /// Bytes that have left for it.
+    answered: watch::Receiver<u64>,
 }
 
 /// What one read has brought.
@@ -166,7 +179,14 @@ impl Reader {
     /// Hands on what comes, unless it is `over` before it has begun.
     async fn run(mut self, swarm: SwarmId, conn: ConnId, mut over: bool) {
         while !over {
-            let Ok((bytes @ 1.., chunk)) = self.read().await else { break };
+            let (bytes, chunk) = match self.read().await {
+                Ok((bytes @ 1.., chunk)) => (bytes, chunk),
+                Ok(_) => {
+                    self.answer_the_rest().await;
+                    break;
+                }
+                Err(_) => break,
+            };
             if let Some(paced) = &mut self.paced {
                 paced.turn().await.take(bytes).await;
             }
@@ -181,6 +201,14 @@ impl Reader {
         }
         // Nobody is left to be told when the engine has ended.
         let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
+    }
+
+    /// The other end asks no more. What it has asked for it shall have, if that does not take too long.
+    async fn answer_the_rest(&mut self) {
+        if let Some(Answers { wanted, answered }) = &mut self.answers {
+            // Without a writer nothing more leaves.
+            let _ = timeout(LAST_PIECE, answered.wait_for(|answered| answered >= wanted)).await;
+        }
     }
 
     /// Waits for bytes, and returns how many came (none: the other end has closed), behind what was left from the last time. While it waits it holds no buffer.
@@ -215,7 +243,12 @@ impl Reader {
         }
         loop {
             match self.decoder.decode(&mut chunk) {
-                Ok(Some(message)) => messages.push(message),
+                Ok(Some(message)) => {
+                    if let (Some(answers), Message::Request(span)) = (&mut self.answers, &message) {
+                        answers.wanted += u64::from(span.length);
+                    }
+                    messages.push(message);
+                }
                 Ok(None) => break,
                 Err(error) if error.is_unknown_message() => {}
                 Err(_) => {
@@ -238,6 +271,8 @@ struct Writer {
     _place: Option<OwnedSemaphorePermit>,
     stream: WriteHalf,
     outbound: Arc<Outbound>,
+    /// Bytes of blocks that have left.
+    answered: watch::Sender<u64>,
     paced: Option<Paced>,
     /// Bytes whose turn has come and that the socket had no room for.
     paid: usize,
@@ -267,6 +302,7 @@ impl Writer {
                 }
                 let Ok(written) = self.write(&batch).await else { return };
                 let bytes = batch.advance(written);
+                self.answered.send_modify(|answered| *answered += u64::from(bytes));
                 if bytes > 0 && self.shared.events.send(Event::Sent { swarm, conn, bytes }).await.is_err() {
                     return;
                 }

@@ -27,16 +27,19 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Lets the engine know of somebody at this address, who means this swarm.
+    /// Lets the engine know of somebody at this address, who means this swarm; `None` when the engine has no part in it.
     pub(super) async fn begin(
         engine: &engine::Handle,
         addr: SocketAddr,
         system: Encoding,
         info_hash: InfoHash,
-    ) -> Self {
+    ) -> Option<Self> {
+        if !engine.takes_part(info_hash, system).await {
+            return None;
+        }
         let (stream, engines) = tokio::io::duplex(WAITING);
         engine.arrived_beside(engines, addr, system, info_hash).await;
-        Self { stream, said: BytesMut::new() }
+        Some(Self { stream, said: BytesMut::new() })
     }
 
     /// Passes on what the peer says. An error when the engine has parted with it.

@@ -47,6 +47,8 @@ const S3: System =
 const S4: System = System { name: "s4", options: &[], file: &["--file", "movie.mp4"], tracker_seeds: false };
 const S5: System =
     System { name: "s5", options: &["--requests", "paced:10ms"], file: &[], tracker_seeds: true };
+/// The same with a client that has one connection to the tracker.
+const S5_ONE_CONNECTION: System = System { file: &["--one-connection"], ..S5 };
 
 /// A tracker, with the file when it is the seed, and a seeder otherwise.
 struct World {
@@ -253,6 +255,11 @@ fn s4_among_our_own() {
 #[test]
 fn s5_a_full_mesh_around_a_tracker_that_seeds() {
     a_swarm_of_both(&S5);
+}
+
+#[test]
+fn s5_one_connection_for_all_that_is_said_to_the_tracker() {
+    a_swarm_of_both(&S5_ONE_CONNECTION);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use super::{S2, S5, World, ask, connect, frame};
+use super::{S1, S2, S5, World, ask, connect, frame};
 
 /// The next message.
 #[track_caller]
@@ -79,6 +79,28 @@ fn s5_all_on_the_connection_of_the_registration() {
     say(&mut stream, r#"{"tipo":"PEDIDO","bloco":77}"#);
     ask(&mut other, r#"{"tipo":"REGISTRO","id":"p3","porta":9003}"#);
     assert_eq!(receive_kind(&mut stream, "tipo", "NOVO_PEER")["id"], "p3");
+}
+
+/// What is neither a question nor for anybody here is refused, and the connection goes on.
+#[test]
+fn what_nobody_here_understands_is_refused() {
+    let world = World::start(&S1);
+    let mut stream = connect(world.at);
+    let register = r#"{"command":"REGISTER","peer_id":"p1","port":6001,"file":"movie.mp4","blocks":[]}"#;
+    assert!(ask(&mut stream, register).contains("\"ok\""));
+    let answer = ask(&mut stream, r#"{"command":"UNREGISTER","peer_id":"p1","file":"movie.mp4"}"#);
+    assert!(answer.contains("\"error\""), "{answer}");
+    // S2's and S5's words at a tracker that does not seed.
+    for (register, message) in [
+        (r#"{"type":"register_peer","peer_id":"p1","port":1}"#, r#"{"type":"block_request","block":1}"#),
+        (r#"{"tipo":"REGISTRO","id":"p1","porta":1}"#, r#"{"tipo":"PEDIDO","bloco":1}"#),
+    ] {
+        let mut stream = connect(world.at);
+        assert!(ask(&mut stream, register).contains("movie.mp4"));
+        let answer = ask(&mut stream, message);
+        assert!(answer.contains("this tracker is no peer of this file"), "{answer}");
+        assert!(ask(&mut stream, register).contains("movie.mp4"));
+    }
 }
 
 #[test]
