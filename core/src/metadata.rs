@@ -139,7 +139,7 @@ impl<E: Env> MetadataFetch<E> {
                 }
             }
             Input::Command(Command::AddPeers(addrs) | Command::AddSources(addrs)) => {
-                self.learn(now, &addrs, out)
+                self.learn(now, &addrs, out);
             }
             Input::Command(Command::Stop) => {
                 if let Some(announce) = &mut self.announce {

@@ -35,8 +35,8 @@ use crate::show;
 use systems::Talk;
 use url::{Scheme, TrackerUrl, UrlError};
 
-pub(crate) use systems::About;
-pub(crate) use url::{scheme_of, system_of};
+pub(crate) use systems::{About, Shelf};
+pub(crate) use url::{port_of, scheme_of, system_of};
 
 /// Who announces.
 #[derive(Clone, Copy, Debug)]

@@ -98,7 +98,21 @@ pub(crate) struct Inspect {
 /// What was typed. Ends the program where that is help, the version or a mistake.
 pub(crate) fn parse() -> Command {
     let matches = described(&called_as()).get_matches();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command.settled()
+}
+
+impl Command {
+    /// With what one option says of another: where the trackers of a system are, when their port is not named.
+    fn settled(mut self) -> Self {
+        let (network, choices) = match &mut self {
+            Self::Seed(options) => (&mut options.network, &options.choices),
+            Self::Get(options) => (&mut options.network, &options.choices),
+            _ => return self,
+        };
+        let (trackers, encoding) = (&mut network.discovery.trackers, choices.config().encoding);
+        *trackers = std::mem::take(trackers).into_iter().map(|tracker| tracker.of(encoding)).collect();
+        self
+    }
 }
 
 /// All commands and options of a program that is called so.
@@ -111,7 +125,7 @@ pub(crate) fn parse_line(arguments: &[String]) -> Result<Command, clap::Error> {
     let name = called_as();
     let words = std::iter::once(&name).chain(arguments);
     let matches = described(&name).try_get_matches_from(words)?;
-    Ok(Cli::from_arg_matches(&matches)?.command)
+    Ok(Cli::from_arg_matches(&matches)?.command.settled())
 }
 
 fn tracker_url(text: &str) -> Result<String, String> {

@@ -16,6 +16,7 @@ mod outbound;
 mod rate;
 mod recording;
 mod status;
+mod stream;
 mod swarm;
 
 use std::future::poll_fn;
@@ -39,6 +40,7 @@ use self::handle::Order;
 use self::identity::peer_id;
 use self::link::Shared;
 use self::swarm::Swarm;
+use crate::announce::Shelf;
 use crate::clock::Clock;
 use crate::limits::{EVENTS, EVENTS_AT_ONCE};
 
@@ -70,6 +72,8 @@ pub(crate) struct Engine {
     peer_id: PeerId,
     options: Options,
     shared: Shared,
+    /// What all torrents give together.
+    shelf: Shelf,
     events: mpsc::Receiver<Event>,
     orders: mpsc::Receiver<Order>,
     swarms: Vec<Swarm>,
@@ -109,6 +113,7 @@ impl Engine {
             peer_id,
             options,
             shared,
+            shelf: Shelf::default(),
             events,
             orders,
             swarms: Vec::new(),
@@ -236,6 +241,13 @@ impl Engine {
                     .filter(|swarm| swarm.understands(Encoding::S4) && swarm.is_called(None, Some(&file)));
                 // Who asked may have gone meanwhile.
                 let _ = answer.send(named.next().and_then(Swarm::length));
+            }
+            Order::TakesPart(info_hash, encoding, answer) => {
+                let is_it = |swarm: &Swarm| {
+                    !swarm.is_over() && swarm.info_hash() == info_hash && swarm.understands(encoding)
+                };
+                // Who asked may have gone meanwhile.
+                let _ = answer.send(self.swarms.iter().any(is_it));
             }
             Order::Stop => self.stopping = true,
         }

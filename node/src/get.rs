@@ -1,5 +1,6 @@
 //! `node get`: fetch what somebody seeds.
 
+mod plain;
 mod pour;
 mod wanted;
 
@@ -12,15 +13,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use minibit_core::Instant;
 use minibit_core::config::Inventory;
 use minibit_core::metainfo::Metainfo;
+use minibit_core::rng::Purpose;
+use minibit_core::{Instant, Seed};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use self::wanted::Wanted;
 use crate::cli::Get;
-use crate::engine::{NewTorrent, Phase, Status};
+use crate::engine::{NewTorrent, Phase, Status, random};
 use crate::failure::Failure;
 use crate::fit::fit;
 use crate::interrupt::Interrupt;
@@ -72,7 +74,7 @@ async fn fetch(
         }
     };
     let mut deadline = pin!(deadline);
-    let Wanted { metainfo, peers, trackers } = tokio::select! {
+    let Wanted { metainfo, peers, sources, trackers, unhashed } = tokio::select! {
         // The more exact message first.
         biased;
         wanted = wanted::find(options, session) => wanted?,
@@ -82,7 +84,8 @@ async fn fetch(
     let choices = &options.choices;
     let config = if pour::is_wanted(options) { choices.in_order_config() } else { choices.config() };
     let metainfo = Arc::new(fit(metainfo, &config)?);
-    let trackers = [session.trackers(&metainfo, config.encoding), trackers].concat();
+    let named = if unhashed { Vec::new() } else { session.trackers(&metainfo, config.encoding) };
+    let trackers = [named, trackers].concat();
     if config.inventory == Inventory::Tracker && trackers.is_empty() {
         let error = anyhow!("in this profile a tracker alone tells who has what, and there is none");
         return Err(Failure::usage(error).hint("--tracker HOST:PORT names one"));
@@ -100,13 +103,15 @@ async fn fetch(
     let torrent = NewTorrent {
         metainfo: Arc::clone(&metainfo),
         config,
-        storage: opened.storage,
+        storage: if unhashed { opened.storage.unhashed() } else { opened.storage },
         have: opened.have,
         upload_only: false,
-        peers: [&options.network.peers[..], &peers].concat(),
+        peers,
+        sources: [&options.network.peers[..], &sources].concat(),
         trackers,
     };
-    let mut status = session.join(torrent, Publicity::Swarm).await?;
+    let mut status =
+        session.join(torrent, if unhashed { Publicity::System } else { Publicity::Swarm }).await?;
     let watched = watch(options, &metainfo, passed_on.clone(), &mut status, deadline, &mut interrupt).await;
     let seen = status.borrow().clone();
     let path = match watched {
@@ -120,9 +125,9 @@ async fn fetch(
     };
     let took = session.clock.now() - start;
     let whole = whole_files(&metainfo, &path, passed_on).await?;
-    report(options, &metainfo, &path, &had, &seen, took, whole)?;
+    report(options, &metainfo, &path, &had, &seen, took, (!unhashed).then_some(whole))?;
     if let Some(time) = options.seed_after {
-        session.give(&metainfo, 0, Publicity::Name);
+        session.give(&metainfo, 0, if unhashed { Publicity::System } else { Publicity::Name });
         tokio::select! {
             () = sleep(time) => {}
             () = interrupt.asked() => {}
@@ -134,12 +139,30 @@ async fn fetch(
 /// A place for the content; with the file itself where it is to be passed on.
 async fn prepare(options: &Get, metainfo: &Arc<Metainfo>) -> Result<(Opened, Option<Arc<File>>), Failure> {
     if !pour::is_wanted(options) {
+        begin(options, metainfo).await?;
         let (output, quiet) = (options.output.clone(), options.network.quiet);
         return Ok((open(Arc::clone(metainfo), output, Mode::Download, quiet).await?, None));
     }
     pour::check_content(metainfo)?;
     let (opened, file) = storage::unnamed(metainfo)?;
     Ok((opened, Some(file)))
+}
+
+/// Puts the pieces there that it is to begin with, on a thread of its own.
+async fn begin(options: &Get, metainfo: &Arc<Metainfo>) -> Result<(), Failure> {
+    let (Some(count), Some(from)) = (options.initial_pieces, options.from.clone()) else { return Ok(()) };
+    let pieces = metainfo.geometry().piece_count();
+    if count > pieces {
+        return Err(Failure::usage(anyhow!(
+            "--initial-pieces {count} of a file of {}",
+            show::count(pieces.into(), "piece")
+        )));
+    }
+    let mut rng = Seed::from_bytes(random()?).stream(Purpose::InitialPieces, 0);
+    let (metainfo, output) = (Arc::clone(metainfo), options.output.clone());
+    let beginning =
+        tokio::task::spawn_blocking(move || storage::begin_with(&metainfo, &output, &from, count, &mut rng));
+    Ok(beginning.await.context("copying the pieces to begin with has crashed")??)
 }
 
 /// Finds out what is there already, on a thread of its own.
@@ -277,7 +300,8 @@ async fn over(status: &mut watch::Receiver<Status>) -> Ended {
     }
 }
 
-/// What was fetched, and how: the path for programs, the rest for people.
+/// What was fetched, and how: the path for programs, the rest for people. `whole`: so many whole files have the hashes that they are
+/// to have; `None` where no hash is known at all.
 fn report(
     options: &Get,
     metainfo: &Metainfo,
@@ -285,7 +309,7 @@ fn report(
     had: &Status,
     seen: &Status,
     took: Duration,
-    whole: usize,
+    whole: Option<usize>,
 ) -> Result<(), Failure> {
     let geometry = metainfo.geometry();
     let fetched = seen.stats.downloaded - seen.stats.wasted.min(seen.stats.downloaded);
@@ -293,25 +317,29 @@ fn report(
         let mut summary = summary::of(metainfo, seen, took);
         summary["path"] = path.to_string_lossy().into();
         summary["pieces_before"] = had.pieces.into();
-        summary["verified"] = true.into();
-        summary["whole_files_equal"] = whole.into();
+        summary["verified"] = whole.is_some().into();
+        summary["whole_files_equal"] = whole.unwrap_or(0).into();
         writeln!(io::stdout(), "{summary}")?;
     } else if !pour::is_wanted(options) {
         writeln!(io::stdout(), "{}", path.display())?;
     }
     if !options.network.quiet {
         let name = show::harmless(metainfo.name());
+        let verified = match whole {
+            None => "not verified: no hash of it is known",
+            Some(0) => "verified",
+            Some(_) => "verified, the SHA-1 of the whole is equal",
+        };
         let text = if seen.stats.downloaded == 0 {
-            format!("{name}: {} were here already, verified", show::size(geometry.len()))
+            format!("{name}: {} were here already, {verified}", show::size(geometry.len()))
         } else {
             format!(
-                "{name}: {} in {}, {} on average, from {}, {} sent, verified{}",
+                "{name}: {} in {}, {} on average, from {}, {} sent, {verified}",
                 show::size(fetched),
                 progress::duration(took),
                 progress::rate(fetched, took),
                 show::count(seen.sources.into(), "peer"),
                 show::count(seen.sent.total(), "message"),
-                if whole > 0 { ", the SHA-1 of the whole is equal" } else { "" },
             )
         };
         writeln!(io::stderr(), "{text}")?;

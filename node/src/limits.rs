@@ -84,6 +84,8 @@ pub(crate) const LARGE_FRAME_WAIT: Duration = Duration::from_secs(20);
 pub(crate) const COMMON_ANSWER: usize = 64 * 1024;
 /// The longest answer that is no metainfo: 500 files with names of 255 bytes, of six characters each at worst.
 pub(crate) const LONGEST_LIST: u32 = 1 << 20;
+/// The longest answer to S4's `list` that is read: what an honest tracker's thousand peers have fits.
+pub(crate) const LONGEST_SHELVES: usize = 16 << 20;
 /// Nodes of the local network that are asked at the same time …
 pub(crate) const NODES_AT_ONCE: usize = 32;
 /// … and in all. Who makes up nodes makes us connect no more often than this.
@@ -166,6 +168,8 @@ pub(crate) const TRACKER_DATAGRAM_AGAIN: Duration = Duration::from_secs(2);
 pub(crate) const TRACKER_REJOIN: Duration = Duration::from_secs(5);
 /// Peers that a tracker has told of and that were not taken yet.
 pub(crate) const TRACKER_NEWS: usize = 64;
+/// Of whom a tracker has told without being asked has so long to call us, which is what newcomers do; then we call it.
+pub(crate) const NEWCOMERS_CALL: Duration = Duration::from_secs(3);
 /// Redirects that are followed for one announce.
 pub(crate) const REDIRECTS: usize = 5;
 /// Longest URL of a tracker, its query apart.

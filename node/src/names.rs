@@ -10,6 +10,7 @@ mod find;
 mod gather;
 mod publish;
 mod server;
+mod shelves;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +19,4 @@ pub(crate) use find::{Choice, choose, find, list, metainfo, peers, search};
 pub(crate) use gather::{Found, Gathered, Sources};
 pub(crate) use publish::{Publisher, Standing, publish};
 pub(crate) use server::serve;
+pub(crate) use shelves::{Named, fitting, measured, pick, shelves, without_metainfo};

@@ -15,7 +15,7 @@ use minibit_core::tracker::directory::{Directory, Ends};
 use minibit_core::tracker::json::{Answer, Command};
 use minibit_core::tracker::systems::{Systems, Ticket, Turn};
 use minibit_core::tracker::{Announcer, Tracker, TrackerConfig};
-use minibit_core::{Instant, PeerId, Seed};
+use minibit_core::{InfoHash, Instant, PeerId, Seed};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
@@ -95,6 +95,11 @@ impl Registry {
         self.with_systems(|now, directory, systems| {
             systems.handle(now, directory, ends, ticket, system, frame)
         })
+    }
+
+    /// The swarm for which somebody is registered over the connection of this ticket.
+    pub(crate) fn registered(&self, ticket: Ticket) -> Option<InfoHash> {
+        self.systems.registered(ticket)
     }
 
     /// The connection of this ticket is closed.

@@ -5,12 +5,13 @@ mod table;
 use std::io::{self, Write as _};
 
 use anyhow::anyhow;
+use minibit_core::catalogue::Query;
 use owo_colors::OwoColorize as _;
 use serde_json::json;
 
 use crate::cli::{List, Look, Search};
 use crate::failure::Failure;
-use crate::names::{self, Found, Gathered};
+use crate::names::{self, Found, Gathered, Named};
 use crate::{called_as, session, show};
 
 pub(crate) use table::render;
@@ -23,25 +24,30 @@ pub(crate) fn search(options: &Search) -> Result<(), Failure> {
     let Search { text, look } = options;
     look.discovery.has_somebody()?;
     let sources = look.discovery.sources(look.timeout);
-    let gathered = session::run(async {
-        names::search(text, &sources).await.map_err(|error| Failure::usage(error.into()))
+    let query = Query::new(text).map_err(|error| Failure::usage(error.into()))?;
+    let (gathered, named) = session::run(async {
+        let (gathered, named) = tokio::join!(names::search(text, &sources), names::shelves(&sources));
+        Ok((gathered.map_err(|error| Failure::usage(error.into()))?, names::fitting(named, &query)))
     })?;
     let nothing = format!("nobody has a file with {:?} in its name", show::harmless(text));
-    print(gathered, look, &nothing)
+    print(gathered, named, look, &nothing)
 }
 
 /// `node list`.
 pub(crate) fn list(options: &List) -> Result<(), Failure> {
     let look = &options.look;
     look.discovery.has_somebody()?;
-    let gathered = session::run(async { Ok(names::list(&look.discovery.sources(look.timeout)).await) })?;
-    print(gathered, look, "nobody has anything to give")
+    let sources = look.discovery.sources(look.timeout);
+    let (gathered, named) =
+        session::run(async { Ok(tokio::join!(names::list(&sources), names::shelves(&sources))) })?;
+    print(gathered, named, look, "nobody has anything to give")
 }
 
-fn print(gathered: Gathered, look: &Look, nothing: &str) -> Result<(), Failure> {
+fn print(gathered: Gathered, named: Vec<Named>, look: &Look, nothing: &str) -> Result<(), Failure> {
     let problems = gathered.problems();
     let Gathered { found, more, .. } = gathered;
-    if found.is_empty() {
+    let named = names::without_metainfo(named, &found);
+    if found.is_empty() && named.is_empty() {
         let failure =
             Failure::not_found(anyhow!("{}", [&[nothing.to_owned()], &problems[..]].concat().join("; ")));
         let hint = if look.discovery.trackers.is_empty() {
@@ -55,17 +61,17 @@ fn print(gathered: Gathered, look: &Look, nothing: &str) -> Result<(), Failure> 
         writeln!(io::stderr(), "warning: {problem}")?;
     }
     if look.json {
-        writeln!(io::stdout(), "{}", machine(&found, more))?;
+        writeln!(io::stdout(), "{}", machine(&found, &named, more))?;
         return Ok(());
     }
-    write!(anstream::stdout(), "{}", render(&found))?;
+    write!(anstream::stdout(), "{}", render(&found, &named))?;
     if more {
         writeln!(anstream::stderr(), "{}", "there are more; search for a part of the name".dimmed())?;
     }
     Ok(())
 }
 
-fn machine(found: &[Found], more: bool) -> serde_json::Value {
+fn machine(found: &[Found], named: &[Named], more: bool) -> serde_json::Value {
     let files: Vec<_> = found
         .iter()
         .map(|found| {
@@ -80,5 +86,9 @@ fn machine(found: &[Found], more: bool) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "schema": SCHEMA, "files": files, "more": more })
+    let named: Vec<_> = named
+        .iter()
+        .map(|named| json!({ "name": named.name, "size": named.size, "sources": named.sources.len() }))
+        .collect();
+    json!({ "schema": SCHEMA, "files": files, "named": named, "more": more })
 }

@@ -150,7 +150,8 @@ pub(crate) async fn give<'a>(
         storage: opened.storage,
         have: opened.have,
         upload_only: true,
-        peers: peers.to_vec(),
+        peers: Vec::new(),
+        sources: peers.to_vec(),
         trackers: if announced { session.trackers(&metainfo, config.encoding) } else { Vec::new() },
     };
     let since = session.clock.now();

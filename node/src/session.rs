@@ -85,7 +85,7 @@ impl Session {
         };
         let (engine, handle) = Engine::new(clock, options).context(NO_RANDOMNESS)?;
         let running = tokio::spawn(engine.run());
-        let desk = Desk::new(Arc::clone(&registry));
+        let desk = Desk::new(Arc::clone(&registry), handle.clone());
         let opening = Arc::new(Notify::new());
         if pages.is_some() {
             opening.notify_one();
@@ -164,6 +164,9 @@ impl Session {
 
     /// Tells others of a torrent. To be called again when it has become complete.
     pub(crate) fn give(&mut self, metainfo: &Metainfo, left: u64, publicity: Publicity) {
+        if publicity == Publicity::System {
+            return;
+        }
         let identity = (self.port, self.engine.peer_id());
         if let Err(error) = lock(&self.registry).give(metainfo, identity, left) {
             // Who closes standard error does not want to know.
@@ -231,6 +234,8 @@ async fn report(mut standing: watch::Receiver<Standing>, tracker: String) {
 /// Who is to hear of a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Publicity {
+    /// Nobody but the trackers that the torrent is started with: it has no info-hash that would mean anything to others.
+    System,
     /// Those who ask for it.
     Swarm,
     /// The tracker shall also list it by name.
@@ -265,7 +270,7 @@ impl Door {
                 let (system, desk) = (*system, self.desk.clone());
                 tokio::spawn(async move {
                     let Visitor { stream, prefix, addr, place, .. } = visitor;
-                    desk.serve(stream, prefix, addr, system).await;
+                    Box::pin(desk.serve(stream, prefix, addr, system)).await;
                     drop(place);
                 });
             }

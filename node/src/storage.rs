@@ -19,6 +19,7 @@ mod disk;
 mod error;
 mod files;
 mod hasher;
+mod initial;
 mod layout;
 mod place;
 mod pool;
@@ -43,6 +44,7 @@ pub(crate) use self::check::hash_pieces;
 pub(crate) use self::disk::Disk;
 pub(crate) use self::error::StorageError;
 pub(crate) use self::files::Files;
+pub(crate) use self::initial::begin_with;
 pub(crate) use self::layout::Layout;
 use self::place::{Access, Kind, Place};
 use self::record::Record;
@@ -114,6 +116,15 @@ pub(crate) struct Storage {
     files: Files,
     path: PathBuf,
     download: Option<Download>,
+    /// Nobody knows the hashes: a piece that is all here is taken as it is.
+    unhashed: bool,
+}
+
+impl Storage {
+    /// The same where nobody knows the hashes: what comes is taken as it is.
+    pub(crate) fn unhashed(self) -> Self {
+        Self { unhashed: true, ..self }
+    }
 }
 
 /// What is kept beside a download until it is complete.
@@ -160,7 +171,7 @@ pub(crate) fn open(
 /// Content that is not written to.
 fn complete(metainfo: &Arc<Metainfo>, files: Files, path: PathBuf, have: Bitfield, hashed: u32) -> Opened {
     let report = OpenReport { path: path.clone(), trusted: 0, hashed, continued: None, short_of_space: None };
-    let storage = Storage { metainfo: Arc::clone(metainfo), files, path, download: None };
+    let storage = Storage { metainfo: Arc::clone(metainfo), files, path, download: None, unhashed: false };
     Opened { storage, have, report }
 }
 
@@ -255,7 +266,8 @@ fn resume(
         short_of_space: Shortage::of(needed, place.free()),
     };
     let download = Some(Download { place, partial, record });
-    Ok(Opened { storage: Storage { metainfo: Arc::clone(metainfo), files, path, download }, have, report })
+    let storage = Storage { metainfo: Arc::clone(metainfo), files, path, download, unhashed: false };
+    Ok(Opened { storage, have, report })
 }
 
 /// The name until all is there. One that would be too long is cut, and told apart by the info-hash.

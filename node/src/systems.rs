@@ -2,8 +2,10 @@
 //!
 //! What is asked and answered is the core's ([`minibit_core::tracker::systems`]); S3 asks in datagrams, see the tracker's UDP
 //! side. Who registers in frames is registered for as long as the connection lasts, so these connections may be silent for as long as
-//! they like. Their number is bounded: one more takes the place of the oldest of the address that has most, as in the
+//! they like; a peer's messages may come on them as well ([`part`]). Their number is bounded: one more takes the place of the oldest of the address that has most, as in the
 //! listener's waiting room, and a host that has gone without a word is found out by the system.
+
+mod part;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,15 +16,22 @@ use bytes::{Bytes, BytesMut};
 use minibit_core::config::Encoding;
 use minibit_core::tracker::directory::Ends;
 use minibit_core::tracker::systems::Ticket;
+use minibit_core::tracker::systems::frames::{Question, Reply};
 use minibit_core::tracker::systems::s4::MAX_LINE;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
+use self::part::Part;
+use crate::engine;
 use crate::frames::{Ending, Frames, read_more, send};
-use crate::limits::{COMMAND_IDLE, COMMANDS_PER_CONNECTION, KEEP_ALIVE, MEMBERS, NEWS};
+use crate::limits::{COMMAND_IDLE, COMMANDS_PER_CONNECTION, KEEP_ALIVE, LAST_PIECE, MEMBERS, NEWS};
 use crate::registry::{Shared, lock};
+
+/// The answer to a peer's message at a tracker that does not give the file.
+const NO_PEER: &str = "this tracker is no peer of this file, and that is no question to a tracker";
 
 /// Where the systems' questions are answered.
 #[derive(Clone, Debug)]
@@ -30,6 +39,8 @@ pub(crate) struct Desk {
     registry: Shared,
     frames: Frames,
     members: Arc<Mutex<Members>>,
+    /// Where peers are sent on.
+    engine: engine::Handle,
 }
 
 /// The open connections, by the order in which they came.
@@ -48,9 +59,9 @@ struct Member {
 
 impl Desk {
     /// Over a registry.
-    pub(crate) fn new(registry: Shared) -> Self {
+    pub(crate) fn new(registry: Shared, engine: engine::Handle) -> Self {
         let frames = Frames::of(&lock(&registry));
-        Self { registry, frames, members: Arc::default() }
+        Self { registry, frames, members: Arc::default(), engine }
     }
 
     /// Answers what is asked on a connection, of which `prefix` was read already, until it ends.
@@ -68,7 +79,7 @@ impl Desk {
         // Why a connection ends is the other side's affair.
         let _ended = match system {
             Encoding::S4 => self.serve_lines(&mut stream, prefix, ends).await,
-            _ => self.serve_frames(&mut stream, prefix, ends, system).await,
+            _ => self.serve_frames(&mut stream, prefix, (peer, ends), system).await,
         };
     }
 
@@ -92,14 +103,22 @@ impl Desk {
         &self,
         stream: &mut TcpStream,
         mut buffer: BytesMut,
-        ends: Ends,
+        (addr, ends): (SocketAddr, Ends),
         system: Encoding,
     ) -> Result<(), Ending> {
         let alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
         // Where the system refuses, a host that is gone is found out later.
         let _ = SockRef::from(&*stream).set_tcp_keepalive(&alive);
         let (guest, mut news) = self.enter(ends.peer);
+        // Once a peer's message has come.
+        let mut part: Option<Part> = None;
         loop {
+            let said = async {
+                match &mut part {
+                    Some(part) => part.next().await,
+                    None => std::future::pending().await,
+                }
+            };
             let frame = tokio::select! {
                 frame = self.frames.receive(stream, &mut buffer, Duration::MAX) => frame?,
                 told = news.recv() => match told {
@@ -110,8 +129,38 @@ impl Desk {
                     // Somebody else has this place now.
                     None => return Ok(()),
                 },
+                said = said => {
+                    match said {
+                        Some(said) => timeout(LAST_PIECE, stream.write_all(&said)).await??,
+                        // The seed has parted with the peer, which stays registered.
+                        None => part = None,
+                    }
+                    continue;
+                }
             };
             let Some((frame, place)) = frame else { return Ok(()) };
+            let registered = if Question::is_of_peers(system, &frame) {
+                lock(&self.registry).registered(guest.ticket)
+            } else {
+                None
+            };
+            if let Some(info_hash) = registered {
+                drop(place);
+                let known = match part.take() {
+                    Some(part) => Some(part),
+                    None => Part::begin(&self.engine, addr, system, info_hash).await,
+                };
+                let Some(mut known) = known else {
+                    let mut refusal = BytesMut::new();
+                    Reply::Error(NO_PEER.into()).encode(system, &mut refusal);
+                    send(stream, &refusal).await?;
+                    continue;
+                };
+                if known.hand_on(&frame).await.is_ok() {
+                    part = Some(known);
+                }
+                continue;
+            }
             let turn = lock(&self.registry).ask(ends, guest.ticket, system, &frame);
             drop(place);
             self.tell(turn.push);

@@ -24,6 +24,7 @@ use minibit_core::Seed;
 use minibit_core::tracker::TrackerConfig;
 use tokio::time::{sleep, sleep_until};
 
+use crate::announce::port_of;
 use crate::cli::{self, Network};
 use crate::clock::Clock;
 use crate::engine::random;
@@ -65,8 +66,6 @@ pub(crate) struct Tally {
     pub(crate) udp: Counters,
 }
 
-/// The port of trackers, by custom.
-const PORT: u16 = 6969;
 /// What the tracker gives itself is announced to itself as often: well before it would be forgotten.
 const GIVE_AGAIN: Duration = Duration::from_mins(10);
 
@@ -80,7 +79,8 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
     let seed = Seed::from_bytes(random()?);
     let registry = Registry::of_tracker(TrackerConfig::default(), clock, seed, random()?).shared();
     let tally = Arc::new(Tally::default());
-    let (ip, port) = options.listen.map_or((None, PORT), |addr| (Some(addr.ip()), addr.port()));
+    let usual = port_of(options.choices.config().encoding);
+    let (ip, port) = options.listen.map_or((None, usual), |addr| (Some(addr.ip()), addr.port()));
     let listener = Listener::bind(ip, port).with_context(|| format!("cannot listen on port {port}"))?;
     let addr = listener.local_addr()?;
     let _udp = if options.no_udp {
@@ -94,7 +94,7 @@ async fn serve(options: &cli::Tracker) -> Result<(), Failure> {
         Session::over(listener, clock, Arc::clone(&registry), Some(pages), &Network::of_tracker(options))?;
     let mut interrupt = session.interrupt.clone();
     if !options.quiet {
-        hello(addr, !options.no_udp);
+        hello(addr, !options.no_udp, &options.choices.flag());
     }
     let mut given = Vec::new();
     let ended = tokio::select! {
@@ -151,8 +151,8 @@ async fn expire(registry: &Shared, clock: Clock) {
     }
 }
 
-/// Says where the tracker is, and how others use it.
-fn hello(addr: SocketAddr, udp: bool) {
+/// Says where the tracker is, and how others use it: with this `flag`, unless it is empty.
+fn hello(addr: SocketAddr, udp: bool, flag: &str) {
     let port = addr.port();
     let host = match addr.ip() {
         ip if ip.is_unspecified() => "HOST".into(),
@@ -162,11 +162,12 @@ fn hello(addr: SocketAddr, udp: bool) {
     let http = format!("http://{host}:{port}");
     let (and_udp, or_udp) =
         if udp { (" and UDP", format!(" or udp://{host}:{port}")) } else { ("", String::new()) };
+    let tracker = if flag.is_empty() { format!("{http}/announce") } else { format!("{host}:{port}{flag}") };
     let text = format!(
         "listening on {addr}, TCP{and_udp}\n\
          to name in torrent files: {http}/announce{or_udp}\n\
          status: {http}/\n\
-         on another machine: {} seed PATH --tracker {http}/announce\n",
+         on another machine: {} seed PATH --tracker {tracker}\n",
         called_as()
     );
     // A tracker whose output nobody reads is a tracker all the same.

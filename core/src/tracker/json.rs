@@ -91,6 +91,14 @@ pub enum CommandError {
     /// It is JSON, but not an object.
     #[error("it is not an object")]
     NotAnObject,
+    /// A key of a question that takes any other keys is there twice, or has a wrong value.
+    #[error("a key that is there twice, or a wrong value, at line {line}, column {column}")]
+    Value {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
     /// A key is unknown or there twice, or a value has the wrong type or is out of range.
     #[error("unknown or repeated key, or wrong value, at line {line}, column {column}")]
     Field {

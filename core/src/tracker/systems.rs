@@ -54,8 +54,24 @@ const FEW: u32 = 5;
 const ALL: u32 = 200;
 /// Inventories of others in one answer stop when it has so many indices: it stays below a mebibyte.
 const MOST_INDICES: usize = 100_000;
+/// The port of the trackers of S2, …
+const S2_PORT: u16 = 9000;
+/// … S3 …
+const S3_PORT: u16 = 10_000;
+/// … and S5, as their authors have chosen them.
+const S5_PORT: u16 = 8001;
 /// What the tracker calls itself, where it gives a file itself (S2, S5).
 const OWN_ID: &str = "tracker";
+
+/// The port of the tracker of a system, where its authors have named one (S2, S3, S5).
+pub const fn default_port(system: Encoding) -> Option<u16> {
+    match system {
+        Encoding::S2 => Some(S2_PORT),
+        Encoding::S3 => Some(S3_PORT),
+        Encoding::S5 => Some(S5_PORT),
+        Encoding::Bep3 | Encoding::Json | Encoding::S1 | Encoding::S4 => None,
+    }
+}
 
 /// What is to be done after a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,6 +172,11 @@ impl Systems {
     ) {
         let Self { files, own: own_file, .. } = self;
         self.datagrams.answer(now, directory, (from, own), (files, *own_file), datagram, reply);
+    }
+
+    /// The swarm for which somebody is registered over a connection: the last one, where there are several.
+    pub fn registered(&self, ticket: Ticket) -> Option<InfoHash> {
+        self.members.of(ticket, None).map(|member| member.info_hash)
     }
 
     /// A connection is closed: who has registered over it is gone.

@@ -3,14 +3,17 @@
 //! The other schemes ask and are gone; here somebody is registered for as long as a connection lasts (S1, S2, S5), and may be told of
 //! others at any time (S5). So each tracker has a task that keeps the connection, and takes it up again when it is lost.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use minibit_core::Geometry;
 use minibit_core::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse};
 use minibit_core::config::Encoding;
+use minibit_core::tracker::systems::s4::Offer;
 use minibit_core::tracker::systems::{self, Conversation, Heard};
+use minibit_core::{Geometry, InfoHash};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
@@ -28,6 +31,24 @@ pub(crate) struct About {
     pub(crate) geometry: Geometry,
     /// The `.torrent` file, for a tracker that does not have it.
     pub(crate) metainfo: Bytes,
+    /// What is given from here.
+    pub(crate) shelf: Shelf,
+}
+
+/// The files that a node gives whole, by their swarms: a tracker of S4 has one list of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shelf(Arc<Mutex<BTreeMap<InfoHash, Offer>>>);
+
+impl Shelf {
+    /// Puts a file up, or takes it down; what else is there.
+    fn put(&self, info_hash: InfoHash, file: Option<Offer>) -> Vec<Offer> {
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match file {
+            Some(file) => drop(files.insert(info_hash, file)),
+            None => drop(files.remove(&info_hash)),
+        }
+        files.iter().filter(|(other, _)| **other != info_hash).map(|(_, file)| file.clone()).collect()
+    }
 }
 
 type Answer = Result<AnnounceResponse<SocketAddr>, TrackerFailure>;
@@ -140,6 +161,10 @@ impl Talking {
             self.connect().await?;
         }
         if let Some(conversation) = &mut self.conversation {
+            let About { file, geometry, shelf, .. } = &self.about;
+            let whole = (request.left == 0 && !leaves)
+                .then(|| Offer { name: file.clone(), size: Some(geometry.len()) });
+            conversation.give_beside(shelf.put(self.me.info_hash, whole));
             self.sent = conversation.ask(&request);
             self.send_all().await?;
         }
@@ -158,7 +183,7 @@ impl Talking {
         for addr in resolve(&self.url, from).await? {
             match timeout(TRACKER_CONNECT, open(self.system, addr, from)).await {
                 Ok(Ok((link, ip))) => {
-                    let About { file, geometry, metainfo } = self.about.clone();
+                    let About { file, geometry, metainfo, .. } = self.about.clone();
                     let metainfo = Some(metainfo);
                     let me = systems::Me { peer_id, ip, port, file, info_hash, geometry, metainfo };
                     self.conversation = Some(Conversation::new(self.system, me));

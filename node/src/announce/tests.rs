@@ -421,7 +421,12 @@ async fn a_registration_lasts_as_long_as_its_connection_and_is_renewed_with_it()
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("s5://{}", listener.local_addr().unwrap());
     let geometry = Geometry::new(20, 8, 8).unwrap();
-    let about = About { file: "movie.mp4".into(), geometry, metainfo: Bytes::from_static(b"de") };
+    let about = About {
+        file: "movie.mp4".into(),
+        geometry,
+        metainfo: Bytes::from_static(b"de"),
+        shelf: Shelf::default(),
+    };
     let (news, mut told) = mpsc::channel(8);
     let trackers = Arc::new(trackers(&[&[&url]]).about(about, news));
     let asking = Arc::clone(&trackers);

@@ -2,6 +2,7 @@
 
 use hyper::Uri;
 use minibit_core::config::Encoding;
+use minibit_core::tracker::systems::default_port;
 use percent_encoding::percent_decode_str;
 
 use crate::limits::TRACKER_URL;
@@ -11,6 +12,8 @@ const OUR_KEYS: [&str; 10] =
     ["info_hash", "peer_id", "port", "uploaded", "downloaded", "left", "compact", "numwant", "key", "event"];
 /// Where HTTP is when no port is named.
 const HTTP_PORT: u16 = 80;
+/// The port of trackers, by custom.
+const CUSTOM_PORT: u16 = 6969;
 
 /// How to speak with a tracker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +36,11 @@ const SYSTEMS: [(&str, Encoding); 5] = [
 /// The scheme of the tracker of peers that speak so, if they have one of their own.
 pub(crate) fn scheme_of(encoding: Encoding) -> Option<&'static str> {
     SYSTEMS.into_iter().find(|&(_, system)| system == encoding).map(|(scheme, _)| scheme)
+}
+
+/// The port of the tracker of those who speak so, when none is named.
+pub(crate) fn port_of(encoding: Encoding) -> u16 {
+    default_port(encoding).unwrap_or(CUSTOM_PORT)
 }
 
 /// The system whose tracker a URL names.
@@ -127,7 +135,12 @@ impl TrackerUrl {
             None if authority.as_str().ends_with(authority.host()) => None,
             None => return Err(UrlError::Port),
         };
-        let port = named.or((scheme == Scheme::Http).then_some(HTTP_PORT)).filter(|&port| port != 0);
+        let usual = match scheme {
+            Scheme::Http => Some(HTTP_PORT),
+            Scheme::System(system) => Some(port_of(system)),
+            Scheme::Udp => None,
+        };
+        let port = named.or(usual).filter(|&port| port != 0);
         Ok(Self {
             scheme,
             host: host.to_ascii_lowercase(),
@@ -204,6 +217,8 @@ mod tests {
             ("http://10.0.0.1:6969/a.php?passkey=1&x", Scheme::Http, "10.0.0.1", 6969, "/a.php?passkey=1&x&"),
             ("udp://[2001:db8::1]:6969/announce", Scheme::Udp, "2001:db8::1", 6969, "/announce?"),
             ("udp://tracker.lan:80", Scheme::Udp, "tracker.lan", 80, "/?"),
+            ("s5://tracker.lan", Scheme::System(Encoding::S5), "tracker.lan", 8001, "/?"),
+            ("s1://tracker.lan:7", Scheme::System(Encoding::S1), "tracker.lan", 7, "/?"),
         ];
         for (text, scheme, host, port, target) in table {
             let url = TrackerUrl::parse(text).unwrap();

@@ -37,6 +37,10 @@ pub(crate) struct Choices {
     /// When blocks are asked for: pipelined, fixed:N (always N under way) or paced:TIME (one per TIME)
     #[arg(long, hide_short_help = true, value_name = "HOW", value_parser = requests)]
     requests: Option<Asking>,
+    /// How often trackers are told that we are here and asked for others, such as 30s; not oftener than
+    /// once a second [default: the profile's, or what they say]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = rhythm)]
+    announce_interval: Option<Duration>,
     /// How messages are written when we dial: bep3 or json; who dials us chooses for itself
     #[arg(long, hide_short_help = true, value_name = "HOW", value_parser = named::<Encoding>)]
     encoding: Option<Encoding>,
@@ -113,6 +117,9 @@ impl Choices {
                 Requests::Paced { interval, ask_all_when_unknown: asks_all }
             }
         };
+        if let (Some(interval), Some(announcing)) = (self.announce_interval, &mut config.announcing) {
+            announcing.interval = Some(interval);
+        }
         set(&mut config.encoding, self.encoding);
         set(&mut config.endgame, self.endgame);
         set(&mut config.super_seeding, self.super_seeding);

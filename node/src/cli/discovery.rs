@@ -16,6 +16,8 @@ pub(crate) struct Discovery {
     /// A tracker: HOST, HOST:PORT, http://HOST:PORT/announce or udp://HOST:PORT; files are registered and looked up there by
     /// name, over TCP; without a scheme, the profiles s1 to s5 speak to it as their systems do, as with s1://HOST:PORT; may
     /// be given again
+    ///
+    /// Without a port it is 6969, and with s2 9000, s3 10000, s5 8001.
     #[arg(long = "tracker", value_name = "URL", env = "MINIBIT_TRACKER")]
     pub(crate) trackers: Vec<TrackerAddress>,
     /// A network interface, by name or address, on which to look for others; may be given again [default: all that can do

@@ -12,7 +12,8 @@ use super::transfer::rate;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Tracker {
-    /// The address to listen on, such as 192.168.1.10:6969 [default: all addresses, port 6969]
+    /// The address to listen on, such as 192.168.1.10:6969 [default: all addresses, port 6969;
+    /// with --profile s2 9000, s3 10000, s5 8001]
     #[arg(short, long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
     /// Speak UDP on the same port; this is the default

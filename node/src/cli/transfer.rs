@@ -43,6 +43,12 @@ pub(crate) struct Get {
     /// End as soon as it is complete; the default unless --seed-after is given
     #[arg(long, conflicts_with = "seed_after")]
     pub(crate) exit_when_done: bool,
+    /// Begin with so many pieces, drawn at random, of the content at --from (as the peers of s5 do)
+    #[arg(long, hide_short_help = true, value_name = "N", requires = "from")]
+    pub(crate) initial_pieces: Option<u32>,
+    /// Where the pieces are that it begins with: the content itself, a file or a directory
+    #[arg(long, hide_short_help = true, value_name = "PATH", requires = "initial_pieces")]
+    pub(crate) from: Option<PathBuf>,
     /// Give up when it is not complete after so long, such as "30s"
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
@@ -60,6 +66,8 @@ pub(crate) struct Get {
 #[command(next_help_heading = "Network")]
 pub(crate) struct Network {
     /// A peer that is known beforehand, as IP:PORT; may be given again
+    ///
+    /// With --profile s3 or s4, where peers do not say what they have, it is one that has all of it.
     #[arg(long = "peer", value_name = "ADDR")]
     pub(crate) peers: Vec<SocketAddr>,
     /// Our own address: others reach us here, and we dial from it [default: all]

@@ -12,6 +12,7 @@ use minibit_core::trace::Origin;
 use minibit_core::wire::Names;
 use minibit_core::{Bitfield, Command, Config, InfoHash, Input, Instant, Seed};
 use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 
 use super::Engine;
 use super::event::Event;
@@ -21,7 +22,7 @@ use super::recording::Recording;
 use super::status::Status;
 use super::swarm::{Parts, Swarm};
 use crate::announce::{About, Me, Trackers};
-use crate::limits::TRACKER_NEWS;
+use crate::limits::{NEWCOMERS_CALL, TRACKER_NEWS};
 use crate::listener::incoming_limit;
 use crate::storage::Storage;
 
@@ -36,6 +37,8 @@ pub(crate) struct NewTorrent {
     pub(crate) upload_only: bool,
     /// Peers that are known beforehand.
     pub(crate) peers: Vec<SocketAddr>,
+    /// Those of whom the user says that they have it.
+    pub(crate) sources: Vec<SocketAddr>,
     /// Trackers in tiers (BEP 12).
     pub(crate) trackers: Vec<Vec<String>>,
 }
@@ -65,7 +68,7 @@ fn bound_connections(config: &mut Config) {
 
 impl Engine {
     pub(super) fn add(&mut self, now: Instant, new: NewTorrent) -> io::Result<watch::Receiver<Status>> {
-        let NewTorrent { metainfo, mut config, storage, have, upload_only, peers, trackers } = new;
+        let NewTorrent { metainfo, mut config, storage, have, upload_only, peers, sources, trackers } = new;
         bound_connections(&mut config);
         if trackers.is_empty() {
             config.announcing = None;
@@ -78,6 +81,7 @@ impl Engine {
             file: metainfo.name().to_owned(),
             geometry: metainfo.geometry(),
             metainfo: metainfo.to_bytes().into(),
+            shelf: self.shelf.clone(),
         };
         let trackers = self.trackers(info_hash, trackers)?.map(|trackers| trackers.about(about, self.news()));
         let particulars = Particulars {
@@ -113,6 +117,7 @@ impl Engine {
             verbose: self.options.verbose,
             shared: self.shared.clone(),
         });
+        swarm.input(now, Input::Command(Command::AddSources(sources)));
         swarm.input(now, Input::Command(Command::AddPeers(peers)));
         swarm.input(now, Input::Command(Command::Start));
         if complete {
@@ -164,9 +169,14 @@ impl Engine {
         let (news, mut told) = mpsc::channel(TRACKER_NEWS);
         let (swarm, events) = (self.swarms.len(), self.shared.events.clone());
         tokio::spawn(async move {
-            while let Some(addr) = told.recv().await {
-                if events.send(Event::Joined { swarm, addr }).await.is_err() {
-                    return;
+            let mut joined = Vec::new();
+            while told.recv_many(&mut joined, TRACKER_NEWS).await > 0 {
+                // Who joins is told of all who are there and calls them. Were we to call as well, there would be two connections.
+                sleep(NEWCOMERS_CALL).await;
+                for addr in joined.drain(..) {
+                    if events.send(Event::Joined { swarm, addr }).await.is_err() {
+                        return;
+                    }
                 }
             }
         });

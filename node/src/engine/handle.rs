@@ -3,8 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 
+use bytes::BytesMut;
+use minibit_core::config::Encoding;
 use minibit_core::tracker::systems::Opening;
 use minibit_core::{InfoHash, PeerId};
+use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
 #[cfg(doc)]
@@ -12,6 +15,7 @@ use super::Phase;
 use super::dial::tune;
 use super::event::{Arrival, Event};
 use super::link::Opened;
+use super::stream::Stream;
 use super::{NewTorrent, Status, Unknown};
 use crate::listener::Visitor;
 
@@ -22,6 +26,7 @@ pub(super) enum Order {
     Describe(Box<Unknown>, oneshot::Sender<io::Result<watch::Receiver<Status>>>),
     AddPeers(InfoHash, Vec<SocketAddr>),
     LengthOf(String, oneshot::Sender<Option<u64>>),
+    TakesPart(InfoHash, Encoding, oneshot::Sender<bool>),
     Stop,
 }
 
@@ -81,6 +86,13 @@ impl Handle {
         length.await.ok()?
     }
 
+    /// Is this swarm here, for peers that speak so?
+    pub(crate) async fn takes_part(&self, info_hash: InfoHash, encoding: Encoding) -> bool {
+        let (answer, takes_part) = oneshot::channel();
+        let _ = self.orders.send(Order::TakesPart(info_hash, encoding, answer)).await;
+        takes_part.await.unwrap_or(false)
+    }
+
     /// Says good-bye to everyone; [`Engine::run`](super::Engine::run) returns soon after.
     pub(crate) async fn stop(&self) {
         let _ = self.orders.send(Order::Stop).await;
@@ -95,9 +107,26 @@ impl Handle {
                 addr.set_port(port.get());
             }
             tune(&stream);
+            let stream = Stream::Socket(stream);
             let opened = Opened { stream, prefix, encoding, place: Some(place) };
             // Closed with the rest when the engine has ended.
             let _ = self.events.send(Event::Arrived(Arrival { opened, addr, info_hash, file })).await;
         }
+    }
+
+    /// Somebody at this address speaks the peer protocol of a system on a connection that is not its own; `stream` has its part of
+    /// it. It means this swarm.
+    pub(crate) async fn arrived_beside(
+        &self,
+        stream: DuplexStream,
+        addr: SocketAddr,
+        encoding: Encoding,
+        info_hash: InfoHash,
+    ) {
+        let (stream, prefix) = (Stream::Part(stream, addr), BytesMut::new());
+        let opened = Opened { stream, prefix, encoding, place: None };
+        let arrival = Arrival { opened, addr, info_hash: Some(info_hash), file: None };
+        // Closed with the rest when the engine has ended.
+        let _ = self.events.send(Event::Arrived(arrival)).await;
     }
 }

@@ -15,16 +15,15 @@ use minibit_core::config::Encoding;
 use minibit_core::wire::{self, Decoder, InOrder, Names, Speech};
 use minibit_core::{ConnId, Message, MessageKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::buffers::Buffers;
 use super::event::{Event, SwarmId};
 use super::outbound::{Batch, Full, Outbound};
 use super::rate::{Limiter, Paced};
+use super::stream::{ReadHalf, Stream, WriteHalf};
 use crate::limits::{HELD_BACK, LAST_PIECE, LAST_WORDS, LEAST_READ, MESSAGES_AT_ONCE, WRITE_SLICES};
 
 /// What all connections share.
@@ -60,7 +59,7 @@ struct Bare {
 /// A stream that has just been opened, by us or by the other end.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// What was read to find out what the other end speaks.
     pub(crate) prefix: BytesMut,
     pub(crate) encoding: Encoding,
@@ -82,11 +81,13 @@ impl Link {
         let (read_half, write_half) = stream.into_split();
         let (asked_in, asked) = mpsc::unbounded_channel();
         let (reads, may_read) = watch::channel(true);
+        let (answered_in, answered) = watch::channel(0);
         let mut reader = Reader {
             stream: read_half,
             decoder: Decoder::new(Speech { encoding, names: &names }, handshake, limits),
             asked,
             may_read,
+            answers: encoding.answers_bare().then_some(Answers { wanted: 0, answered }),
             partial: BytesMut::new(),
             paced: shared.down.clone().map(Paced::new),
             shared: shared.clone(),
@@ -98,6 +99,7 @@ impl Link {
             _place: place,
             stream: write_half,
             outbound: Arc::clone(&outbound),
+            answered: answered_in,
             paced: shared.up.clone().map(Paced::new),
             paid: 0,
             shared: shared.clone(),
@@ -155,15 +157,25 @@ impl Drop for Link {
 }
 
 struct Reader {
-    stream: OwnedReadHalf,
+    stream: ReadHalf,
     decoder: Decoder,
     /// Requests that are about to leave, where the decoder has to know.
     asked: mpsc::UnboundedReceiver<Message<Bytes>>,
     may_read: watch::Receiver<bool>,
+    /// Where answers are bare bytes, who has asked may say that it will ask no more, and waits.
+    answers: Option<Answers>,
     /// The beginning of a message whose rest has not come.
     partial: BytesMut,
     paced: Option<Paced>,
     shared: Shared,
+}
+
+/// What the other end waits for.
+struct Answers {
+    /// Bytes that it has asked for.
+    wanted: u64,
+    /// Bytes that have left for it.
+    answered: watch::Receiver<u64>,
 }
 
 /// What one read has brought.
@@ -179,7 +191,14 @@ impl Reader {
     /// Hands on what comes, unless it is `over` before it has begun.
     async fn run(mut self, swarm: SwarmId, conn: ConnId, mut over: bool) {
         while !over {
-            let Ok((bytes @ 1.., chunk)) = self.read().await else { break };
+            let (bytes, chunk) = match self.read().await {
+                Ok((bytes @ 1.., chunk)) => (bytes, chunk),
+                Ok(_) => {
+                    self.answer_the_rest().await;
+                    break;
+                }
+                Err(_) => break,
+            };
             if let Some(paced) = &mut self.paced {
                 paced.turn().await.take(bytes).await;
             }
@@ -201,6 +220,14 @@ impl Reader {
         }
         // Nobody is left to be told when the engine has ended.
         let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
+    }
+
+    /// The other end asks no more. What it has asked for it shall have, if that does not take too long.
+    async fn answer_the_rest(&mut self) {
+        if let Some(Answers { wanted, answered }) = &mut self.answers {
+            // Without a writer nothing more leaves.
+            let _ = timeout(LAST_PIECE, answered.wait_for(|answered| answered >= wanted)).await;
+        }
     }
 
     /// Waits for bytes, and returns how many came (none: the other end has closed), behind what was left from the last time. While it waits it holds no buffer.
@@ -238,7 +265,12 @@ impl Reader {
                 return Taken { messages, over, rest: Some(chunk) };
             }
             match self.decoder.decode(&mut chunk) {
-                Ok(Some(message)) => messages.push(message),
+                Ok(Some(message)) => {
+                    if let (Some(answers), Message::Request(span)) = (&mut self.answers, &message) {
+                        answers.wanted += u64::from(span.length);
+                    }
+                    messages.push(message);
+                }
                 Ok(None) => break,
                 Err(error) if error.is_unknown_message() => {}
                 Err(_) => {
@@ -259,8 +291,10 @@ struct Writer {
     conn: ConnId,
     /// Free when the socket is closed.
     _place: Option<OwnedSemaphorePermit>,
-    stream: OwnedWriteHalf,
+    stream: WriteHalf,
     outbound: Arc<Outbound>,
+    /// Bytes of blocks that have left.
+    answered: watch::Sender<u64>,
     paced: Option<Paced>,
     /// Bytes whose turn has come and that the socket had no room for.
     paid: usize,
@@ -294,6 +328,7 @@ impl Writer {
                     return;
                 };
                 let bytes = batch.advance(written);
+                self.answered.send_modify(|answered| *answered += u64::from(bytes));
                 if bytes > 0 && self.shared.events.send(Event::Sent { swarm, conn, bytes }).await.is_err() {
                     return;
                 }
@@ -343,7 +378,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use minibit_core::Geometry;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::clock::Clock;
@@ -359,7 +394,7 @@ mod tests {
         let up = Some(Arc::new(Limiter::new(1_000, Clock::start())));
         let shared = Shared { events, buffers: Arc::default(), down: None, up };
         let opened = Opened {
-            stream: stream.unwrap(),
+            stream: Stream::Socket(stream.unwrap()),
             prefix: BytesMut::new(),
             encoding: Encoding::Bep3,
             place: None,

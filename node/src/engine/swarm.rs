@@ -29,6 +29,7 @@ use super::link::{Opened, Shared};
 use super::machine::Machine;
 use super::recording::Recording;
 use super::status::Status;
+use super::stream::Stream;
 use crate::announce::Trackers;
 use crate::limits::{FAREWELL, STATUS_EVERY};
 use crate::storage::Disk;
@@ -166,6 +167,7 @@ impl Swarm {
         }
         let Some(stream) = stream else { return self.gone(now, conn) };
         let encoding = self.config.encoding;
+        let stream = Stream::Socket(stream);
         self.open(conn, Opened { stream, prefix: BytesMut::new(), encoding, place: None });
         self.input(now, Input::Connected { conn });
     }

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use minibit_core::InfoHash;
 use minibit_core::catalogue::MIN_DIGITS;
 use minibit_core::magnet::{Magnet, PeerAddress};
 use minibit_core::metainfo::Metainfo;
+use minibit_core::{Config, InfoHash, MessageKind};
 use tokio::time::timeout;
 
+use super::plain;
 use crate::cli::Get;
 use crate::engine::{Phase, Unknown};
 use crate::failure::Failure;
@@ -30,8 +31,19 @@ pub(crate) struct Wanted {
     pub(crate) metainfo: Metainfo,
     /// Who has it, as far as was told.
     pub(crate) peers: Vec<SocketAddr>,
+    /// Who has all of it, as they say themselves.
+    pub(crate) sources: Vec<SocketAddr>,
     /// Trackers that are not in the metainfo.
     pub(crate) trackers: Vec<Vec<String>>,
+    /// The metainfo is made up: nobody knows hashes, and nobody is to be told of it but by the system's own words.
+    pub(crate) unhashed: bool,
+}
+
+impl Wanted {
+    /// A torrent, with peers and trackers that were told of beside it.
+    const fn torrent(metainfo: Metainfo, peers: Vec<SocketAddr>, trackers: Vec<Vec<String>>) -> Self {
+        Self { metainfo, peers, sources: Vec::new(), trackers, unhashed: false }
+    }
 }
 
 /// Finds out what is meant.
@@ -40,10 +52,14 @@ pub(crate) async fn find(options: &Get, session: &Session) -> Result<Wanted, Fai
     let path = Path::new(what);
     if path.extension().is_some_and(|extension| extension == "torrent") || torrent_file::looks_like_one(path)
     {
-        return Ok(Wanted { metainfo: torrent_file::read(path)?, peers: Vec::new(), trackers: Vec::new() });
+        return Ok(Wanted::torrent(torrent_file::read(path)?, Vec::new(), Vec::new()));
     }
     if what.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
         let magnet = what.parse::<Magnet>().map_err(|error| Failure::usage(error.into()))?;
+        if let Some(failure) = cannot_describe(&options.choices.config()) {
+            let hint = "give the torrent file, or a name or info-hash that the tracker lists; or leave out --profile";
+            return Err(failure.hint(hint));
+        }
         return by_magnet(options, magnet, session).await;
     }
     by_name(options, what, session).await
@@ -77,9 +93,17 @@ async fn by_magnet(options: &Get, magnet: Magnet, session: &Session) -> Result<W
     if metainfo.is_private() {
         session.turned_out_private(info_hash);
         // Peers that others have named are not for it (BEP 27).
-        return Ok(Wanted { metainfo, peers: Vec::new(), trackers });
+        return Ok(Wanted::torrent(metainfo, Vec::new(), trackers));
     }
-    Ok(Wanted { metainfo, peers, trackers })
+    Ok(Wanted::torrent(metainfo, peers, trackers))
+}
+
+/// Peers that have no word for it cannot send metadata (BEP 9): an info-hash alone is not enough there.
+fn cannot_describe(config: &Config) -> Option<Failure> {
+    let error = || {
+        anyhow!("peers that speak {:?} cannot send metadata, so an info-hash is not enough", config.encoding)
+    };
+    (!config.encoding.speaks(MessageKind::Extended)).then(|| Failure::usage(error()))
 }
 
 fn nobody_described(info_hash: InfoHash) -> Failure {
@@ -95,9 +119,15 @@ async fn by_name(options: &Get, text: &str, session: &Session) -> Result<Wanted,
     match names::choose(text, found).map_err(|error| Failure::usage(error.into()))? {
         Choice::One(found) => described(options, *found, session, patience).await,
         Choice::Several(several) => Err(ambiguous(text, &several)?),
-        Choice::Nothing if let Some(info_hash) = InfoHash::from_hex(text) => {
+        Choice::Nothing
+            if let Some(info_hash) = InfoHash::from_hex(text)
+                && cannot_describe(&options.choices.config()).is_none() =>
+        {
             let magnet = Magnet { info_hash, name: None, trackers: Vec::new(), peers: Vec::new() };
             by_magnet(options, magnet, session).await
+        }
+        Choice::Nothing if let Some(wanted) = plain::find(options, text, &sources, patience).await? => {
+            Ok(wanted)
         }
         Choice::Nothing => {
             options.network.discovery.has_somebody()?;
@@ -128,7 +158,10 @@ async fn described(
     let peers = names::peers(&found, session.port, patience);
     let (metainfo, peers) = tokio::join!(names::metainfo(&found, patience), peers);
     if let Some(metainfo) = metainfo {
-        return Ok(Wanted { metainfo, peers, trackers: Vec::new() });
+        return Ok(Wanted::torrent(metainfo, peers, Vec::new()));
+    }
+    if let Some(failure) = cannot_describe(&options.choices.config()) {
+        return Err(failure.hint("whoever lists it has no metainfo of it: give the torrent file"));
     }
     // Who lists it has no metainfo; the peers do.
     let to_address = |addr: SocketAddr| PeerAddress { host: addr.ip().to_string(), port: addr.port() };
@@ -139,7 +172,7 @@ async fn described(
 
 /// Shows what it could be.
 fn ambiguous(text: &str, several: &[Found]) -> Result<Failure, Failure> {
-    write!(io::stderr(), "{}", search::render(several))?;
+    write!(io::stderr(), "{}", search::render(several, &[]))?;
     let error = anyhow!("{:?} is {} of these", show::harmless(text), several.len());
     Ok(Failure::not_found(error).hint("give the whole name, or the info-hash or its beginning"))
 }

@@ -6,20 +6,19 @@ use std::str::FromStr;
 
 use minibit_core::config::Encoding;
 
-use crate::announce::{scheme_of, system_of};
-
-/// The port of a tracker that is named without one.
-pub(crate) const DEFAULT_PORT: u16 = 6969;
+use crate::announce::{port_of, scheme_of, system_of};
 
 /// A tracker: `HOST`, `HOST:PORT`, `http://HOST:PORT/announce`, `udp://HOST:PORT`, or `s1://HOST:PORT` to `s5://…` for the
 /// trackers of the five systems.
 ///
-/// HTTP and JSON commands are spoken over TCP at one port, UDP at the port of the same number.
+/// HTTP and JSON commands are spoken over TCP at one port, UDP at the port of the same number. Where no port is named it is that of
+/// the system, where that has one, and 6969 otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TrackerAddress {
     /// A name or an address, without brackets.
     host: String,
-    port: u16,
+    /// `None`: that of whoever asks.
+    port: Option<u16>,
     /// The URL, where one was given.
     url: Option<String>,
 }
@@ -32,7 +31,12 @@ pub(crate) struct NotATracker;
 impl TrackerAddress {
     /// A host's name or address, and a port: where JSON commands go.
     pub(crate) fn endpoint(&self) -> (&str, u16) {
-        (&self.host, self.port)
+        (&self.host, self.port.unwrap_or(port_of(Encoding::Bep3)))
+    }
+
+    /// The same for those who speak so: at the port of their system, where none was named.
+    pub(crate) fn of(self, encoding: Encoding) -> Self {
+        Self { port: self.port.or(Some(port_of(encoding))), ..self }
     }
 
     /// The URL to announce to: the one that was given, or else that of the system of those who speak so, or that of HTTP.
@@ -54,16 +58,17 @@ impl FromStr for TrackerAddress {
         let (rest, default) = match text.split_once("://") {
             Some(("http", rest)) => (rest, Some(80)),
             Some(("udp", rest)) => (rest, None),
-            Some((_, rest)) if system_of(text).is_some() => (rest, None),
+            Some((_, rest)) if let Some(system) = system_of(text) => (rest, Some(port_of(system))),
             Some(_) => return Err(NotATracker),
-            None => (text, Some(DEFAULT_PORT)),
+            None => (text, None),
         };
         let url = text.contains("://").then(|| text.to_owned());
         let authority = if url.is_some() { rest.split(['/', '?']).next().unwrap_or_default() } else { rest };
         let (host, port) = split(authority)?;
         let port = match port {
-            Some(digits) => digits.parse().ok().filter(|&port| port > 0).ok_or(NotATracker)?,
-            None => default.ok_or(NotATracker)?,
+            Some(digits) => Some(digits.parse().ok().filter(|&port| port > 0).ok_or(NotATracker)?),
+            None if url.is_some() => Some(default.ok_or(NotATracker)?),
+            None => None,
         };
         let is_name =
             !host.is_empty() && host.chars().all(|char| char.is_alphanumeric() || "-._".contains(char));
@@ -96,10 +101,9 @@ fn split(authority: &str) -> Result<(&str, Option<&str>), NotATracker> {
 /// `HOST:PORT`.
 impl fmt::Display for TrackerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
+        match self.endpoint() {
+            (host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            (host, port) => write!(f, "{host}:{port}"),
         }
     }
 }
@@ -136,14 +140,33 @@ mod tests {
     fn a_system_asks_its_own_tracker_unless_another_one_is_named() {
         let table = [
             ("h", Encoding::S1, "s1://h:6969"),
+            ("h", Encoding::S2, "s2://h:9000"),
+            ("h", Encoding::S3, "s3://h:10000"),
+            ("h", Encoding::S5, "s5://h:8001"),
+            ("h:6969", Encoding::S5, "s5://h:6969"),
             ("[::1]:7", Encoding::S4, "s4://[::1]:7"),
             ("h", Encoding::Json, "http://h:6969/announce"),
             ("s3://h:7", Encoding::Bep3, "s3://h:7"),
             ("http://h/announce", Encoding::S5, "http://h/announce"),
         ];
         for (text, encoding, url) in table {
-            let address: TrackerAddress = text.parse().unwrap();
+            let address = text.parse::<TrackerAddress>().unwrap().of(encoding);
             assert_eq!(address.announce_url(encoding), url, "{text}");
+        }
+    }
+
+    /// Names are asked for where announces go.
+    #[test]
+    fn a_system_that_is_named_without_a_port_has_its_own() {
+        for (text, endpoint) in [
+            ("s5://h", ("h", 8001)),
+            ("s2://[::1]", ("::1", 9000)),
+            ("s4://h", ("h", 6969)),
+            ("s5://h:1", ("h", 1)),
+        ] {
+            let address: TrackerAddress = text.parse().unwrap();
+            assert_eq!(address.endpoint(), endpoint);
+            assert_eq!(address.of(Encoding::S3).endpoint(), endpoint);
         }
     }
 

@@ -6,16 +6,18 @@ use std::time::Duration;
 use minibit_core::catalogue::MIN_DIGITS;
 use owo_colors::OwoColorize as _;
 
-use crate::names::Found;
+use crate::names::{Found, Named};
 use crate::show;
 
 /// The widest name that is shown; others lose their middle, because names of one series differ at the end.
 const WIDEST: usize = 60;
 
-/// The table, with its head. Digits of the info-hash are as many as a command takes for a name, or more where two are alike.
-pub(crate) fn render(found: &[Found]) -> String {
-    let names: Vec<_> = found.iter().map(|found| shorten(&show::harmless(&found.name))).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
+/// The table, with its head. Digits of the info-hash are as many as a command takes for a name, or more where two are alike. What is
+/// known by its name alone comes last, with `-` for what is not known.
+pub(crate) fn render(found: &[Found], named: &[Named]) -> String {
+    let all = found.iter().map(|found| &found.name).chain(named.iter().map(|named| &named.name));
+    let shown: Vec<_> = all.map(|name| shorten(&show::harmless(name))).collect();
+    let width = shown.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
     let digits = digits(found);
     let mut text = String::new();
     let head = format!(
@@ -23,7 +25,7 @@ pub(crate) fn render(found: &[Found]) -> String {
         "name", "size", "seeds", "peers", "age", "id"
     );
     let _infallible = writeln!(text, "{}", head.trim_end().bold());
-    for (found, name) in found.iter().zip(names) {
+    for (found, name) in found.iter().zip(&shown) {
         let hash = found.info_hash.to_hex();
         let line = format!(
             "{name:width$}  {:>10}  {:>5}  {:>5}  {:>5}  ",
@@ -33,6 +35,11 @@ pub(crate) fn render(found: &[Found]) -> String {
             age(found.age),
         );
         let _infallible = writeln!(text, "{line}{}", (&hash[..digits]).dimmed());
+    }
+    for (named, name) in named.iter().zip(&shown[found.len()..]) {
+        let size = named.size.map_or_else(|| "-".into(), show::size);
+        let line = format!("{name:width$}  {size:>10}  {:>5}  {:>5}  {:>5}  ", named.sources.len(), 0, "-");
+        let _infallible = writeln!(text, "{line}{}", "-".dimmed());
     }
     text
 }
@@ -86,15 +93,22 @@ mod tests {
         }
     }
 
+    fn named(name: &str, size: Option<u64>) -> Named {
+        Named { name: name.into(), size, sources: vec![([192, 0, 2, 1], 7001).into()], trackers: Vec::new() }
+    }
+
     #[test]
     fn a_table_of_what_there_is() {
         let mut like = [0xAB; 20];
         like[5] = 0;
-        let table = render(&[
-            found("movie.mp4", [0xAB; 20], 59),
-            found("evil\u{1b}[2J\nname", [1; 20], 60),
-            found(&format!("{}.part1.rar", "x".repeat(90)), like, 86_400 * 3),
-        ]);
+        let table = render(
+            &[
+                found("movie.mp4", [0xAB; 20], 59),
+                found("evil\u{1b}[2J\nname", [1; 20], 60),
+                found(&format!("{}.part1.rar", "x".repeat(90)), like, 86_400 * 3),
+            ],
+            &[named("song.mp3", Some(5)), named("notes", None)],
+        );
         insta::assert_snapshot!(anstream::adapter::strip_str(&table).to_string());
     }
 }

@@ -40,13 +40,14 @@ impl Storage {
     /// # Errors
     /// When the system has no more threads.
     pub(crate) fn start(self, done: Done) -> io::Result<Disk> {
-        let Self { metainfo, files, path, download } = self;
+        let Self { metainfo, files, path, download, unhashed } = self;
         let (download, record) = match download {
             Some(Download { place, partial, record }) => (Some((place, partial)), Some(record)),
             None => (None, None),
         };
         let shared = Arc::new(Shared {
             geometry: metainfo.geometry(),
+            unhashed,
             metainfo,
             files,
             done,
@@ -116,6 +117,8 @@ impl Disk {
 pub(super) struct Shared {
     pub(super) metainfo: Arc<Metainfo>,
     pub(super) geometry: Geometry,
+    /// The metainfo has no hashes that mean anything: every piece is right.
+    pub(super) unhashed: bool,
     pub(super) files: Files,
     pub(super) done: Done,
     record: Mutex<Option<Record>>,

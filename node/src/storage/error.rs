@@ -51,6 +51,20 @@ pub(crate) enum StorageError {
         /// The partial file or directory.
         path: PathBuf,
     },
+    /// A download was to begin with pieces of other content, and has begun already.
+    #[error("{} is there already: a download begins with pieces of something else only where nothing is", path.display())]
+    Begun {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A piece that was to be taken from content is not what the torrent says.
+    #[error("piece {piece} of {} is not what the torrent describes", path.display())]
+    WrongPiece {
+        /// The content.
+        path: PathBuf,
+        /// The piece.
+        piece: u32,
+    },
     /// The download was to be finished, but not every piece is verified.
     #[error("{missing} pieces are not verified yet")]
     Incomplete {

@@ -34,6 +34,6 @@ pub(crate) fn unnamed(metainfo: &Arc<Metainfo>) -> Result<(Opened, Arc<File>), S
         short_of_space: Shortage::of(needed, free(&file)),
     };
     let files = Files::over(Arc::clone(&file), &path, Layout::of(metainfo));
-    let storage = Storage { metainfo: Arc::clone(metainfo), files, path, download: None };
+    let storage = Storage { metainfo: Arc::clone(metainfo), files, path, download: None, unhashed: false };
     Ok((Opened { storage, have: Bitfield::none(geometry.piece_count()), report }, file))
 }

@@ -47,6 +47,12 @@ class Client:
             raise ValueError("the tracker counts other blocks")
         self.hash = about.get("hash")
         self.listener.start()
+        if self.options.one_connection:
+            # The tracker is a peer on the connection of the registration, too.
+            self.dialled.add("tracker")
+            self.seed = Peer(self.tracker)
+            self.tell_inventory(self.seed)
+            self.peers.append(self.seed)
         for listed in about["peers"]:
             self.meet(listed)
 
@@ -67,6 +73,8 @@ class Client:
         while (message := common.receive_frame(self.tracker)) is not None:
             if message["tipo"] == "NOVO_PEER":
                 self.meet(message)
+            elif self.options.one_connection:
+                self.heard(self.seed, message)
         common.log("the tracker is gone")
 
     # Connections.
@@ -171,7 +179,10 @@ class Client:
 
 def main():
     """The command line."""
-    Client(common.arguments(__doc__).parse_args()).run()
+    parser = common.arguments(__doc__)
+    parser.add_argument("--one-connection", action="store_true",
+                        help="speak to the tracker as to a peer on the connection over which we are registered")
+    Client(parser.parse_args()).run()
 
 
 if __name__ == "__main__":

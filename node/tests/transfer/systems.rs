@@ -4,8 +4,12 @@
 //! Python. Then they go, and a node that comes later has the file from the client. Rhythms of seconds are set to parts of them: it is
 //! the messages that are tried here, the rhythms are tried where time is virtual.
 
+mod begin;
+mod beside;
 mod client;
 mod hostile;
+mod options;
+mod shelves;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -43,6 +47,8 @@ const S3: System =
 const S4: System = System { name: "s4", options: &[], file: &["--file", "movie.mp4"], tracker_seeds: false };
 const S5: System =
     System { name: "s5", options: &["--requests", "paced:10ms"], file: &[], tracker_seeds: true };
+/// The same with a client that has one connection to the tracker.
+const S5_ONE_CONNECTION: System = System { file: &["--one-connection"], ..S5 };
 
 /// A tracker, with the file when it is the seed, and a seeder otherwise.
 struct World {
@@ -58,9 +64,14 @@ struct World {
 
 impl World {
     fn start(system: &'static System) -> Self {
+        Self::with(system, &content(300_001), "32 KiB")
+    }
+
+    /// With this file, in pieces of this length.
+    fn with(system: &'static System, file: &[u8], piece_length: &str) -> Self {
         let here = Place::new();
-        here.write("movie.mp4", content(300_001));
-        let made = here.command(&["create", "movie.mp4", "-l", "32 KiB", "--sha1"]).output().unwrap();
+        here.write("movie.mp4", file);
+        let made = here.command(&["create", "movie.mp4", "-l", piece_length, "--sha1"]).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let torrent = here.join("movie.mp4.torrent");
         let seeds: &[&str] = if system.tracker_seeds { &["--seed", "movie.mp4.torrent"] } else { &[] };
@@ -244,6 +255,11 @@ fn s4_among_our_own() {
 #[test]
 fn s5_a_full_mesh_around_a_tracker_that_seeds() {
     a_swarm_of_both(&S5);
+}
+
+#[test]
+fn s5_one_connection_for_all_that_is_said_to_the_tracker() {
+    a_swarm_of_both(&S5_ONE_CONNECTION);
 }
 
 #[test]

@@ -22,8 +22,6 @@ use crate::tracker::json::{self, CommandError, MAX_FRAME};
 
 /// None of the systems says when to ask again: this is as good as never, and their own clocks say.
 const INTERVAL: Duration = Duration::from_mins(30);
-/// Lines of one answer of S4 that are read.
-const MOST_LINES: usize = 1_000;
 
 /// What a tracker is told of a peer.
 #[derive(Clone, Debug)]
@@ -102,6 +100,10 @@ pub struct Conversation {
     /// The file as the tracker describes it (S1, S2, S5).
     described: Option<Box<Described>>,
     cookie: Option<u32>,
+    /// What else is given from the same address, as the tracker is to know it (S4) …
+    beside: Vec<Offer>,
+    /// … and as it was told.
+    told_beside: Vec<Offer>,
 }
 
 impl Conversation {
@@ -115,7 +117,14 @@ impl Conversation {
             response: Self::nothing(),
             described: None,
             cookie: None,
+            beside: Vec::new(),
+            told_beside: Vec::new(),
         }
+    }
+
+    /// What else is given from the same address: a tracker of S4 keeps one list for each, so whoever tells it of a file tells of all.
+    pub fn give_beside(&mut self, files: Vec<Offer>) {
+        self.beside = files;
     }
 
     /// An answer without peers: to announces that [wait](Self::waits) for nothing.
@@ -224,12 +233,17 @@ impl Conversation {
     fn ask_s4(&mut self, request: &AnnounceRequest, have: &Bitfield) -> Vec<Bytes> {
         let Me { ip, port, file, geometry, .. } = &self.me;
         let whole = Offer { name: file.clone(), size: Some(geometry.len()) };
-        let files = if have.is_full() { vec![whole] } else { Vec::new() };
+        let mut files = if have.is_full() { vec![whole] } else { Vec::new() };
+        files.extend(self.beside.iter().filter(|other| other.name != *file).cloned());
+        files.truncate(s4::MAX_FILES);
+        let has_changed =
+            |told: &Bitfield| told.is_full() != have.is_full() || self.beside != self.told_beside;
         let first = match &self.told {
             None => s4::Command::Register(*port, files),
-            Some(told) if told.is_full() != have.is_full() => s4::Command::Update(*port, files),
+            Some(told) if has_changed(told) => s4::Command::Update(*port, files),
             Some(_) => s4::Command::Heartbeat(*port),
         };
+        self.told_beside.clone_from(&self.beside);
         let mut lines = vec![first.to_line(*ip).into()];
         self.expected.push_back(Expected::Done);
         if request.numwant > 0 && !have.is_full() {
@@ -340,8 +354,7 @@ impl Conversation {
         match self.expected.front_mut() {
             Some(Expected::Done) if line == "OK" => Ok(self.settled()),
             Some(expected @ Expected::Peers) => {
-                let count = line.strip_prefix("OK ").and_then(|count| count.parse().ok());
-                let count = count.filter(|&count| count <= MOST_LINES).ok_or(HeardError::Senseless)?;
+                let count = s4::lines_after(line).ok_or(HeardError::Senseless)?;
                 *expected = Expected::Lines(count);
                 Ok(if count == 0 { self.settled() } else { None })
             }

@@ -162,6 +162,17 @@ impl Question {
         }
     }
 
+    /// Is it no question, but has the form of one: a message between peers, to a tracker that is one (S2, S5)?
+    pub fn is_of_peers(system: Encoding, frame: &[u8]) -> bool {
+        let Ok(words) = words(system) else { return false };
+        if system == Encoding::S1 {
+            // Its peers have another key for what a message is.
+            return false;
+        }
+        let unknown = CommandError::Unknown { key: words.question };
+        Self::parse(system, frame).is_err_and(|error| error == unknown)
+    }
+
     /// Appends the frame. Nothing is appended where the system has no such question.
     pub fn encode(&self, system: Encoding, out: &mut BytesMut) {
         let Some(words) = Words::of(system) else { return };

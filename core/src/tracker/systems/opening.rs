@@ -136,14 +136,42 @@ fn value<'a>(object: &'a [u8], key: &'static str) -> Option<(usize, &'static str
     Some((at, key, text.get(..end)?))
 }
 
-/// Where the value of a key begins, and all from there on.
+/// Where the value of a key of the object itself begins, and all from there on.
 fn after<'a>(object: &'a [u8], key: &str) -> Option<(usize, &'a [u8])> {
-    let quoted = format!("\"{key}\"");
-    let after = position(object, quoted.as_bytes())?.checked_add(quoted.len())?;
-    let rest = object.get(after..)?;
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b':');
-    let skipped = rest.iter().take_while(|byte| blank(byte)).count();
-    Some((after.checked_add(skipped)?, rest.get(skipped..)?))
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    let (mut at, mut depth) = (0_usize, 0_usize);
+    while let Some((&byte, rest)) = object.get(at..).and_then(<[u8]>::split_first) {
+        at = at.checked_add(1)?;
+        match byte {
+            b'{' | b'[' => depth = depth.checked_add(1)?,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                let len = string_len(rest)?;
+                let text = rest.get(..len)?;
+                at = at.checked_add(len)?.checked_add(1)?;
+                let behind = object.get(at..)?;
+                let spaces = behind.iter().take_while(|byte| blank(byte)).count();
+                if depth == 1 && text == key.as_bytes() && behind.get(spaces) == Some(&b':') {
+                    let value = behind.get(spaces.checked_add(1)?..)?;
+                    let skipped = value.iter().take_while(|byte| blank(byte)).count();
+                    let begins = at.checked_add(spaces)?.checked_add(1)?.checked_add(skipped)?;
+                    return Some((begins, value.get(skipped..)?));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The length of a string behind its quotation mark, when its end is there.
+fn string_len(text: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    text.iter().position(|&byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })
 }
 
 /// The number that stands first, if something stands behind it.

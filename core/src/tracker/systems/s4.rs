@@ -170,6 +170,30 @@ impl Found {
     }
 }
 
+/// A line of the answer to `list`: a peer, and what it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The peer.
+    pub addr: SocketAddr,
+    /// Its files.
+    pub files: Vec<Offer>,
+}
+
+impl Listed {
+    /// Reads a line, without its end; `None` when it is none.
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let addr = words.next()?.parse().ok().filter(|addr: &SocketAddr| addr.port() != 0)?;
+        let files = words.take(MAX_FILES).map(Offer::parse).collect::<Option<_>>()?;
+        Some(Self { addr, files })
+    }
+}
+
+/// How many lines follow the first one of an answer; `None` when it is none, or there are too many.
+pub fn lines_after(line: &str) -> Option<usize> {
+    line.strip_prefix("OK ")?.parse().ok().filter(|&count| count <= MOST_LINES)
+}
+
 #[derive(Debug)]
 struct Shelf {
     seen: Instant,

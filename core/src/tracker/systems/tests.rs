@@ -307,6 +307,12 @@ fn first_bytes_tell_whose_they_are_and_cut_ones_wait() {
             peer(Encoding::S1, Some("a\"b.mp4")),
         ),
         (framed(r#"{"type":"handshake","fast":true}"#), peer(Encoding::Json, None)),
+        // What is deeper in it, or a value, is no key of it.
+        (
+            framed(r#"{"a":{"tipo":"x","type":["\"}"]},"type":"register_peer"}"#),
+            Opening::Tracker(Encoding::S2),
+        ),
+        (framed(r#"{"id":"type","x":"\\","tipo":"REGISTRO"}"#), Opening::Tracker(Encoding::S5)),
         (b"GET 3\n".to_vec(), peer(Encoding::S3, None)),
         (b"GET a%20b 0 5\r\n".to_vec(), peer(Encoding::S4, Some("a b"))),
         (b"SIZE a\n".to_vec(), Opening::Size),

@@ -79,6 +79,16 @@ pub fn size_answer(len: Option<u64>) -> String {
     len.map_or_else(|| "ERR not-found\n".into(), |len| format!("OK {len}\n"))
 }
 
+/// The question after a file's length, its end included.
+pub fn size_question(file: &str) -> String {
+    format!("SIZE {}\n", word(file).collect::<String>())
+}
+
+/// The length in an answer to `SIZE`, without its end; `None` when there is no such file, or it is no answer.
+pub fn size_answered(line: &str) -> Option<u64> {
+    number(line.strip_prefix("OK ")?)
+}
+
 /// Writes a request.
 pub(super) fn request<D>(file: &str, offset: u64, size: u32, sink: &mut impl Sink<D>) {
     sink.text("GET ");

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use minibit_core::announce::AnnounceResponse;
-use minibit_core::boundary::{Address as _, DiskDone, DiskOp, Env, Event};
+use minibit_core::boundary::{Address, DiskDone, DiskOp, Env, Event};
 use minibit_core::config::{ChokeAlgorithm, Connections, Inventory, Lists, Requests};
 use minibit_core::payload::Payload as _;
 use minibit_core::torrent::Torrent;
@@ -116,7 +116,7 @@ impl Witness {
             Input::Command(Command::AddSources(addrs))
                 if torrent.config().inventory == Inventory::Tracker =>
             {
-                self.sources.extend(addrs.iter().map(|addr| addr.to_socket()));
+                self.sources.extend(addrs.iter().map(Address::to_socket));
                 self.trust_sources();
             }
             _ => {}

@@ -212,6 +212,20 @@ fn peers_of_s4() {
     );
 }
 
+/// Who says all that it has to say and closes its own direction still has its answers: `printf … | nc`.
+#[test]
+fn who_has_asked_may_close_its_own_direction() {
+    let asked = b"SIZE movie.mp4\nGET movie.mp4 0 5\nGET movie.mp4 299999 2\nGET movie.mp4 0 300001\n";
+    for (system, asked, expected) in [(&S3, &b"GET 9\n"[..], 5_089), (&S4, asked, 10 + 5 + 2 + 300_001)] {
+        let world = World::start(system);
+        for _ in 0..20 {
+            let stream = say(world.seeds_at, asked);
+            stream.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(until_closed(stream).len(), expected);
+        }
+    }
+}
+
 #[test]
 fn peers_of_s5() {
     let inventory = frame(r#"{"tipo":"ESTOQUE","id":"p1","porta":9001,"blocos":[]}"#);

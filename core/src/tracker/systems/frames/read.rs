@@ -47,7 +47,7 @@ impl<'a> Object<'a> {
         object.map_err(|error| {
             let (line, column) = (error.line(), error.column());
             if error.is_data() {
-                CommandError::Field { line, column }
+                CommandError::Value { line, column }
             } else {
                 CommandError::Syntax { line, column }
             }
