@@ -9,6 +9,11 @@ is as noisy for each of them; medians are printed, with the ratio of every clien
 loopback in a network namespace of its own (root and iproute2); peers find each other by `node tracker`, alone. Files lie on
 a tmpfs unless --directory says otherwise. The file is in the page cache before anything is measured.
 
+    sudo python3 node/benches/rivals.py --clients minibit,minibit:rtorrent,rtorrent:minibit --size 3GiB --runs 1 --limit 240
+
+is the pair that stalls other seeders: rtorrent keeps as many requests open as its rate calls for, three thousand with 1 GiB on
+loopback and more than we queue with 3 GiB, and understands no reject.
+
 Clients: aria2, rtorrent and Transmission from Debian, libtorrent from Debian (python3-libtorrent) or PyPI, rqbit by Cargo.
 """
 
