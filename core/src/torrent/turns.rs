@@ -28,8 +28,7 @@ impl<E: Env> Torrent<E> {
     pub(crate) fn turn_holders(&self) -> Option<u32> {
         let choking = &self.config.choking;
         let limit = choking.parallel_uploads.filter(|_| choking.algorithm == ChokeAlgorithm::None);
-        // Of a super-seeder nobody can ask for more than it is shown: nothing is gained by making it wait.
-        let limit = limit.filter(|_| self.config.interest && self.super_seed.is_none());
+        let limit = limit.filter(|_| self.config.interest);
         limit.map(|parallel| parallel.saturating_add(1))
     }
 
