@@ -45,11 +45,11 @@ impl<E: Env> Torrent<E> {
 
     /// A peer has been handed a piece's worth: its turn is over, if somebody waits for it.
     pub(crate) fn on_turn_used(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
-        if self.turn_holders().is_some()
-            && !self.pass_on(now, conn, out)
-            && let Some(peer) = self.conns.get_mut(conn)
-        {
-            peer.unchoked_at = Some(now);
+        if self.turn_holders().is_some() && !self.pass_on(now, conn, out) {
+            if let Some(peer) = self.conns.get_mut(conn) {
+                peer.unchoked_at = Some(now);
+            }
+            self.suggest(now, conn, out);
         }
     }
 
@@ -71,12 +71,21 @@ impl<E: Env> Torrent<E> {
 
     /// Chokes a peer if others wait for its turn.
     fn pass_on(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> bool {
-        let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
-        let wanted = self.conns.iter().any(|(_, peer)| waits(peer));
+        let wanted = self.somebody_waits();
         if wanted {
             self.choke(now, conn, out);
         }
         wanted
+    }
+
+    fn somebody_waits(&self) -> bool {
+        let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
+        self.conns.iter().any(|(_, peer)| waits(peer))
+    }
+
+    /// Are there turns, and does somebody wait for one? Then who is served is choked after a piece.
+    pub(crate) fn turns_are_awaited(&self) -> bool {
+        self.turn_holders().is_some() && self.somebody_waits()
     }
 
     /// Takes the turns of those who do not use them.
