@@ -7,8 +7,8 @@ use crate::validate::lab::Lab;
 /// A piece that comes in blocks may have two sources, so that the floor is that of M 16 blocks; two uploads at a time double the
 /// log.
 pub(super) fn exchange(lab: Lab) -> Case {
-    let mut rows = Vec::new();
     const ONE_BY_ONE: Option<&str> = Some("defaults.requests={\"fixed\": 1}");
+    let mut rows = Vec::new();
     for (block, floor, parallel, latest, requests) in [
         ("256 KiB", 65.0, 1, 68.0, ONE_BY_ONE),
         ("256 KiB", 65.0, 1, 68.0, None),
