@@ -32,6 +32,38 @@ window.addEventListener("load", () => setTimeout(() => {
     seen.tables.push(orders);
   }
   const tip = document.getElementById("tip");
+  // Draws a band from a quarter to the middle of the axis, looks, and goes back: by the button, by the keyboard, by a double click.
+  const zoomed = (svg, told) => {
+    const button = svg.parentNode.querySelector("button.zoom");
+    const mouse = (type, on, share, more = {}) => {
+      const place = new DOMPoint(told.area[0] + told.area[2] * share, told.area[1] + told.area[3] * 0.6).matrixTransform(svg.getScreenCTM());
+      on.dispatchEvent(new PointerEvent(type, { clientX: place.x, clientY: place.y, bubbles: true, pointerType: "mouse", ...more }));
+    };
+    const read = (share) => { mouse("pointermove", svg, share); return tip.style.display === "block" && tip.textContent; };
+    const key = (key) => svg.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    const drawn = () => [...svg.querySelectorAll("polyline, polygon, image, rect:not(.band), circle, text")]
+      .filter((part) => !part.closest("clipPath") && part.style.display !== "none").map((part) => part.outerHTML.replace(/ style="(display: ?;?)?"/, "")).join("\n");
+    const drag = (more) => { mouse("pointerdown", svg, 0.25, more); mouse("pointermove", window, 0.4, more); mouse("pointerup", window, 0.5, more); };
+    const before = drawn(), values = [0.2563, 0.3771, 0.4921].map(read);
+    drag({ pointerType: "touch" });
+    const finger = drawn() === before;
+    drag();
+    const during = { shown: !button.hidden, text: button.textContent, moved: drawn() !== before, values: [0.0252, 0.5084, 0.9684].map(read),
+      ticks: [...svg.querySelectorAll("text")].filter((text) => text.style.display !== "none" && text.getAttribute("text-anchor") === "middle").length };
+    button.click();
+    const back = [drawn() === before && button.hidden];
+    for (const leave of [() => key("Escape"), () => svg.dispatchEvent(new MouseEvent("dblclick", { bubbles: true }))]) {
+      key("+"); key("ArrowRight");
+      const moved = drawn() !== before && !button.hidden;
+      leave();
+      back.push(moved && drawn() === before && button.hidden);
+    }
+    key("+"); key("-");
+    back.push(drawn() === before);
+    mouse("pointerdown", svg, 0.5); mouse("pointerup", window, 0.501);
+    back.push(drawn() === before);
+    return { finger, ...during, was: values, back, focus: svg.tabIndex === 0 };
+  };
   for (const data of document.querySelectorAll("script[data-hover]")) {
     const svg = document.getElementById(data.dataset.hover);
     const told = JSON.parse(data.textContent);
@@ -42,7 +74,7 @@ window.addEventListener("load", () => setTimeout(() => {
     svg.dispatchEvent(new PointerEvent("pointermove", { clientX: place.x, clientY: place.y }));
     const shown = tip.style.display === "block" ? tip.textContent : null;
     svg.dispatchEvent(new PointerEvent("pointerleave"));
-    seen.figures[data.dataset.hover] = { kind: told.kind, shown, hidden: tip.style.display === "none" };
+    seen.figures[data.dataset.hover] = { kind: told.kind, shown, hidden: tip.style.display === "none", zoom: told.area ? zoomed(svg, told) : null };
   }
   seen.asked = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith("data:"));
   const light = (colour) => colour.match(/[\d.]+/g).slice(0, 3)
@@ -155,6 +187,27 @@ fn check(seen: &Value, view: View) {
             _ => shown.contains("seed ") || shown.lines().count() >= 4,
         };
         assert!(tells, "{name}: {shown}");
+        if !figure["zoom"].is_null() {
+            check_zoom(name, &figure["zoom"]);
+        }
+    }
+}
+
+/// A figure whose second quarter was shown, and then all of it again.
+fn check_zoom(name: &str, zoom: &Value) {
+    for what in ["finger", "shown", "moved", "focus"] {
+        assert_eq!(zoom[what], json!(true), "{name}: {what} of {zoom}");
+    }
+    assert_eq!(
+        zoom["back"],
+        json!([true, true, true, true, true]),
+        "{name}: the drawing is as it was before"
+    );
+    assert!(zoom["text"].as_str().unwrap().starts_with("Show all · now "), "{name}: {zoom}");
+    assert!(zoom["ticks"].as_u64().unwrap() >= 2, "{name}: {zoom}");
+    // What was a bit after a quarter, three eighths and almost half of the way along is now at the left, in the middle, at the right.
+    for (was, is) in zoom["was"].as_array().unwrap().iter().zip(zoom["values"].as_array().unwrap()) {
+        assert_eq!(was, is, "{name}");
     }
 }
 

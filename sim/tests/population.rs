@@ -105,6 +105,36 @@ fn staggered_listed_and_traced_arrivals_are_exact() {
     assert_eq!(result.ending, Ending::Finished);
 }
 
+/// There is nothing to wait for when nobody misses anything: neither at the start, nor when the last one comes with everything.
+#[test]
+fn a_swarm_of_seeds_is_done_when_all_are_there() {
+    let mut value = swarm();
+    value["groups"].as_array_mut().unwrap().truncate(1);
+    let result = run(&value);
+    assert_eq!((result.ending, result.end.as_secs_f64()), (Ending::Finished, 0.0));
+    let mut value = swarm();
+    let late = json!({ "name": "late", "pieces": "all", "up": "1 MiB/s", "arrivals": { "at": ["30 min"] } });
+    value["groups"].as_array_mut().unwrap().push(late);
+    let result = run(&value);
+    assert_eq!((result.ending, result.end.as_secs_f64()), (Ending::Finished, 1800.0));
+}
+
+/// Who asks for much of one neighbour is not refused most of it.
+#[test]
+fn as_many_requests_may_wait_as_anybody_asks_for() {
+    let mut value = swarm();
+    value["content"] = json!({ "size": "100 MB", "piece": "256 KiB" });
+    value["network"] = json!({ "latency": { "rtt": "100 ms" } });
+    value["groups"] = json!([
+        { "name": "seed", "pieces": "all", "up": "50 MB/s" },
+        { "name": "leecher", "down": "1 GB/s", "requests": { "fixed": 400 } }
+    ]);
+    assert!(run(&value).end.as_secs_f64() < 2.6, "two seconds and some round trips");
+    assert_eq!(parse(&value).groups[0].config.limits.queued_requests, 400);
+    value["groups"][0]["limits"] = json!({ "queued_requests": 300 });
+    assert_eq!(parse(&value).groups[0].config.limits.queued_requests, 300, "what is said holds");
+}
+
 #[test]
 fn those_who_leave_do_so_at_their_time() {
     let mut value = swarm();

@@ -53,14 +53,22 @@ impl Suggestions {
 impl<E: Env> Torrent<E> {
     /// Promises a piece to a peer that has no promise open.
     pub(crate) fn suggest(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        // What a peer asks for beyond its turn is refused at the end of it.
+        let turn = self.turns_are_awaited().then(|| self.geometry.nominal_piece_len());
         let Some(suggestions) = &mut self.suggestions else { return };
         let Some(peer) = self.conns.get(conn) else { return };
         if !peer.fast || peer.promised.is_some() || peer.pieces.is_full() {
             return;
         }
         let (picker, conns) = (&self.picker, &self.conns);
-        let asks =
-            |peer: &Peer<E>, piece: PieceIndex| peer.queue.iter().any(|span| span.index == piece.get());
+        let asks = |peer: &Peer<E>, piece: PieceIndex| {
+            let mut room = turn.map_or(u32::MAX, |turn| turn.saturating_sub(peer.turn_bytes));
+            peer.queue.iter().any(|span| {
+                let served = room > 0;
+                room = room.saturating_sub(span.length);
+                served && span.index == piece.get()
+            })
+        };
         let next = suggestions.next(
             |piece| picker.availability(piece) == 0,
             |piece| conns.iter().any(|(_, peer)| asks(peer, piece)),
@@ -72,10 +80,12 @@ impl<E: Env> Torrent<E> {
         out.send(conn, Message::SuggestPiece { index: piece.get() });
     }
 
-    /// A peer is choked: what it was promised and has not asked for may go to others.
+    /// A peer is choked: what it was promised and has not been given may go to others.
     pub(crate) fn withdraw_promise(&mut self, conn: ConnId) {
         if let Some(suggestions) = &mut self.suggestions
-            && let Some(promised) = self.conns.get_mut(conn).and_then(|peer| peer.promised.take())
+            && let Some(peer) = self.conns.get_mut(conn)
+            && let Some(promised) = peer.promised.take()
+            && peer.begun.is_none_or(|begun| begun.piece != promised)
         {
             suggestions.take_back(promised);
         }
@@ -90,7 +100,10 @@ impl<E: Env> Torrent<E> {
             && peer.promised == Some(piece)
         {
             peer.promised = None;
-            self.suggest(now, conn, out);
+            // Where peers wait for a turn, the next piece is somebody else's.
+            if !self.turns_are_awaited() {
+                self.suggest(now, conn, out);
+            }
         }
     }
 }

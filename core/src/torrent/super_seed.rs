@@ -4,6 +4,9 @@
 //! A peer that knows nobody to pass a piece on to must not wait for ever. When nobody else lacks what it was shown, it is
 //! shown the next piece as soon as it fetches; when nothing has been seen of a fetched piece for half a minute, the peer
 //! counts as one that keeps to itself, and is served as by any seeder until something of it is seen elsewhere.
+//!
+//! When everything has been shown to somebody and the last pieces are on their way, the others wait until these are seen: what they
+//! would be shown would be sent a second time. They do not wait longer than the half minute, either.
 
 use crate::bitfield::Bitfield;
 use crate::boundary::{Env, Outbox};
@@ -43,11 +46,13 @@ pub(crate) struct Shown {
     all: Bitfield,
     /// Nothing of what it has fetched was seen elsewhere in time.
     keeps_to_itself: bool,
+    /// Since when there is nothing to show but what is on its way to somebody else.
+    waits: Option<Instant>,
 }
 
 impl Shown {
     fn nothing(pieces: u32) -> Self {
-        Self { last: None, sent: None, all: Bitfield::none(pieces), keeps_to_itself: false }
+        Self { last: None, sent: None, all: Bitfield::none(pieces), keeps_to_itself: false, waits: None }
     }
 }
 
@@ -61,6 +66,12 @@ impl<E: Env> Torrent<E> {
         (shown.last, shown.sent) = (None, None);
         let new = || peer.pieces.missing().filter(|&piece| !shown.all.contains(piece));
         let Some(least) = new().map(rank).min() else { return };
+        let on_its_way = least.0 > 0 && least.1 == 0;
+        let since = *shown.waits.get_or_insert(now);
+        if on_its_way && now.nanos_since(since) < PATIENCE {
+            return;
+        }
+        shown.waits = None;
         let best: Vec<PieceIndex> = new().filter(|&piece| rank(piece) == least).collect();
         let Some(&piece) = self.rng.choose(&best) else { return };
         super_seed.shown[piece.index()] += 1;
@@ -82,10 +93,18 @@ impl<E: Env> Torrent<E> {
             return;
         }
         // When nobody else lacks the piece, nobody will pass it on.
+        let first_seen = self.picker.availability(piece) == 1;
         let passed_on = self.conns.iter().all(|(_, peer)| !peer.is_open() || peer.pieces.contains(piece));
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
-            let Some(shown) = peer.shown.as_mut().filter(|shown| shown.last == Some(piece)) else { continue };
+            let Some(shown) = peer.shown.as_mut() else { continue };
+            if first_seen && shown.waits.is_some() {
+                self.show_next(now, conn, out);
+                continue;
+            }
+            if shown.last != Some(piece) {
+                continue;
+            }
             if conn != announcer || passed_on {
                 shown.keeps_to_itself &= conn == announcer;
                 self.show_next(now, conn, out);
@@ -112,8 +131,10 @@ impl<E: Env> Torrent<E> {
     /// Has the peer kept a piece to itself for too long?
     pub(crate) fn lose_patience(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
         let Some(shown) = self.conns.get_mut(conn).and_then(|peer| peer.shown.as_mut()) else { return };
-        if shown.sent.is_some_and(|sent| now.nanos_since(sent) >= PATIENCE) {
-            shown.keeps_to_itself = true;
+        let for_long = |since: Option<Instant>| since.is_some_and(|since| now.nanos_since(since) >= PATIENCE);
+        let keeps = for_long(shown.sent);
+        shown.keeps_to_itself |= keeps;
+        if keeps || for_long(shown.waits) {
             self.show_next(now, conn, out);
         }
     }

@@ -28,8 +28,7 @@ impl<E: Env> Torrent<E> {
     pub(crate) fn turn_holders(&self) -> Option<u32> {
         let choking = &self.config.choking;
         let limit = choking.parallel_uploads.filter(|_| choking.algorithm == ChokeAlgorithm::None);
-        // Of a super-seeder nobody can ask for more than it is shown: nothing is gained by making it wait.
-        let limit = limit.filter(|_| self.config.interest && self.super_seed.is_none());
+        let limit = limit.filter(|_| self.config.interest);
         limit.map(|parallel| parallel.saturating_add(1))
     }
 
@@ -46,11 +45,11 @@ impl<E: Env> Torrent<E> {
 
     /// A peer has been handed a piece's worth: its turn is over, if somebody waits for it.
     pub(crate) fn on_turn_used(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
-        if self.turn_holders().is_some()
-            && !self.pass_on(now, conn, out)
-            && let Some(peer) = self.conns.get_mut(conn)
-        {
-            peer.unchoked_at = Some(now);
+        if self.turn_holders().is_some() && !self.pass_on(now, conn, out) {
+            if let Some(peer) = self.conns.get_mut(conn) {
+                peer.unchoked_at = Some(now);
+            }
+            self.suggest(now, conn, out);
         }
     }
 
@@ -72,12 +71,21 @@ impl<E: Env> Torrent<E> {
 
     /// Chokes a peer if others wait for its turn.
     fn pass_on(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> bool {
-        let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
-        let wanted = self.conns.iter().any(|(_, peer)| waits(peer));
+        let wanted = self.somebody_waits();
         if wanted {
             self.choke(now, conn, out);
         }
         wanted
+    }
+
+    fn somebody_waits(&self) -> bool {
+        let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
+        self.conns.iter().any(|(_, peer)| waits(peer))
+    }
+
+    /// Are there turns, and does somebody wait for one? Then who is served is choked after a piece.
+    pub(crate) fn turns_are_awaited(&self) -> bool {
+        self.turn_holders().is_some() && self.somebody_waits()
     }
 
     /// Takes the turns of those who do not use them.

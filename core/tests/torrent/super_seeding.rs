@@ -96,3 +96,26 @@ fn the_last_peer_is_shown_everything() {
     swarm.leave(2);
     swarm.finish(Duration::from_mins(5));
 }
+
+/// Both pieces are on their way: a third peer is shown one when the others have it, or when nothing comes of it for half a minute.
+#[test]
+fn what_is_on_its_way_is_not_shown_again() {
+    for passed_on in [true, false] {
+        let mut solo = Solo::seeder(super_seeding(), geometry(2, 1));
+        let (first, said) = solo.greet_saying(false);
+        let one = shown(&said, first)[0];
+        let (second, said) = solo.greet_saying(false);
+        assert_eq!(shown(&said, second), [1 - one]);
+        let (third, said) = solo.greet_saying(false);
+        assert!(shown(&said, third).is_empty());
+        let later = if passed_on {
+            let said = solo.hear(second, Message::Have { index: one });
+            assert!(shown(&said, third).is_empty(), "the other one is on its way");
+            solo.hear(first, Message::Have { index: 1 - one })
+        } else {
+            assert!(shown(&solo.wait(Duration::from_secs(25)), third).is_empty());
+            solo.wait(Duration::from_secs(15))
+        };
+        assert_eq!(shown(&later, third).len(), 1, "passed on: {passed_on}");
+    }
+}

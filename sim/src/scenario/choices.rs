@@ -299,7 +299,8 @@ pub struct Limits {
     pub dial_target: Option<u32>,
     /// Most connections being dialled at a time.
     pub half_open: Option<u32>,
-    /// Most requests of one peer that wait to be served.
+    /// Most requests of one peer that wait to be served; further ones are refused. Default: 250, or as many as anybody in the
+    /// scenario keeps under way, if that is more.
     pub queued_requests: Option<u32>,
     /// Block data of one connection between the protocol and the network. One block is always allowed.
     pub send_credit: Option<Bytes>,

@@ -14,7 +14,7 @@ use super::resolve::{Failure, resolve};
 /// What scenario files are called, and the least of them.
 pub(crate) const SCENARIO: Kind = Kind {
     name: "scenario",
-    least: r#"{"content": {"size": "10 MiB"}, "groups": [{"name": "seed", "pieces": "all", "up": "5 Mbit/s"}]}"#,
+    least: r#"{"content": {"size": "10 MiB"}, "groups": [{"name": "seed", "pieces": "all", "up": "5 Mbit/s"}, {"name": "peer", "up": "1 Mbit/s", "down": "20 Mbit/s"}]}"#,
     other: Other { name: "sweep", key: "axes", hint: "sim sweep run FILE --out DIR" },
 };
 

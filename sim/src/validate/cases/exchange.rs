@@ -7,18 +7,20 @@ use crate::validate::lab::Lab;
 /// A piece that comes in blocks may have two sources, so that the floor is that of M 16 blocks; two uploads at a time double the
 /// log.
 pub(super) fn exchange(lab: Lab) -> Case {
+    const ONE_BY_ONE: Option<&str> = Some("defaults.requests={\"fixed\": 1}");
     let mut rows = Vec::new();
-    for (block, floor, parallel, latest) in [
-        ("256 KiB", 65.0, 1, 68.0),
-        ("16 KiB", 64.0 + 1.0 / 16.0, 1, 68.0),
-        ("16 KiB", 64.0 + 1.0 / 16.0, 2, 69.0),
+    for (block, floor, parallel, latest, requests) in [
+        ("256 KiB", 65.0, 1, 68.0, ONE_BY_ONE),
+        ("256 KiB", 65.0, 1, 68.0, None),
+        ("16 KiB", 64.0 + 1.0 / 16.0, 1, 68.0, None),
+        ("16 KiB", 64.0 + 1.0 / 16.0, 2, 69.0, None),
     ] {
         let block_is = format!("content.block={block}");
         let at_a_time = format!("defaults.choking.parallel_uploads={parallel}");
-        let one_by_one = (block == "256 KiB").then_some("defaults.requests={\"fixed\": 1}");
-        let changes: Vec<&str> = [block_is.as_str(), &at_a_time].into_iter().chain(one_by_one).collect();
+        let changes: Vec<&str> = [block_is.as_str(), &at_a_time].into_iter().chain(requests).collect();
         let runs = lab.runs(scenario!("validation/o3_exchange"), &changes);
-        let what = format!("last completion, P; blocks of {block}, {parallel} at a time");
+        let asked = if requests.is_some() { ", asked for one by one" } else { "" };
+        let what = format!("last completion, P; blocks of {block}{asked}, {parallel} at a time");
         rows.push(bounded(what, "65 to 68", (floor, latest), lasts(&runs)));
     }
     Case {
@@ -28,8 +30,8 @@ pub(super) fn exchange(lab: Lab) -> Case {
         formula: "M + floor(log2 N) rounds = 65 P in whole pieces; 128 P without exchange",
         scenario: "o3_exchange.json",
         rows,
-        note: "Whole pieces are asked for one at a time. By default four blocks are asked for ahead; when blocks are as long as pieces that costs a few P, for \
-               the seed has promised what the other leecher could have given by then.",
+        note: "By default a peer asks for a block before the last one has come, so that the link is never idle. When blocks are as long as pieces that costs two or \
+               three P against asking for one after the other: the seed has promised what the other leecher could have given by then.",
         ..EMPTY
     }
 }

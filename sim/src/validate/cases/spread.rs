@@ -95,6 +95,7 @@ pub(super) fn curves(variants: &Variants<'_>, group: &str) -> Vec<Curve> {
 
 pub(super) fn seed_leaves(lab: Lab) -> Case {
     const PIECES: f64 = 80.0;
+    const BLOCKS: [&str; 2] = ["content.block=16 KiB", "defaults.requests=pipelined"];
     let of = |changes: &[&str]| lab.runs(scenario!("validation/o17_seed_leaves"), changes);
     let finished = |runs: &[RunResult]| -> Vec<f64> {
         runs.iter().map(|run| f64::from(u8::from(run.ending == Ending::Finished))).collect()
@@ -120,6 +121,18 @@ pub(super) fn seed_leaves(lab: Lab) -> Case {
                 "ref 1",
                 (0.95, 1.0),
                 finished(&of(&["groups.seed.super_seeding=true"])),
+            ),
+            row(
+                "swarms that finish; rarest first, blocks of 16 KiB",
+                "ref 1",
+                (0.95, 1.0),
+                finished(&of(&BLOCKS)),
+            ),
+            row(
+                "swarms that finish; super-seeding, blocks of 16 KiB",
+                "ref 1",
+                (0.95, 1.0),
+                finished(&of(&[&BLOCKS[..], &["groups.seed.super_seeding=true"]].concat())),
             ),
             row("swarms that finish; random", "ref 0", (0.0, 0.15), finished(&random)),
             row("pieces that are out when it is lost; random", "ref 0.88", (0.7, 0.99), out),
