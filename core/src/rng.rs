@@ -92,6 +92,7 @@ pub struct Rng(ChaCha8Rng);
 
 impl Rng {
     /// 64 random bits.
+    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
     }
@@ -109,6 +110,7 @@ impl Rng {
     ///
     /// # Panics
     /// When `bound` is zero.
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the halves of a 128-bit product are wanted")]
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "a range must hold at least one value");
@@ -126,6 +128,7 @@ impl Rng {
     ///
     /// # Panics
     /// When `len` is zero.
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the result is below a usize")]
     pub fn index(&mut self, len: usize) -> usize {
         self.below(len as u64) as usize

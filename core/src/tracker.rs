@@ -47,6 +47,7 @@ use swarm::{Room, Swarm, Wanted, Who};
 
 pub use compact::{Compact, Family, Kept, Packed, PackedOf};
 pub use query::{DEFAULT_NUMWANT, Query};
+pub use swarm::Chosen;
 
 /// Sweeps for those who fell silent are at least so far apart.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -194,7 +195,7 @@ impl<A: Compact> Tracker<A> {
         let TrackerConfig { interval, min_interval, .. } = self.config;
         let (scrape, peers) = self.announce_packed(now, info_hash, who, request, None)?;
         let Scrape { seeders, leechers, .. } = scrape;
-        let peers: Vec<A> = peers.iter().copied().map(A::unpack).collect();
+        let peers: Vec<A> = peers.iter().map(A::unpack).collect();
         if request.event == AnnounceEvent::Stopped {
             self.inventories.forget(info_hash, who.addr);
         } else if let Some(pieces) = request.have.as_deref()
@@ -243,13 +244,13 @@ impl<A: Compact> Tracker<A> {
         who: Announcer<A>,
         request: &AnnounceRequest,
         family: Option<Family>,
-    ) -> Result<(Scrape, &[PackedOf<A>]), TrackerError> {
+    ) -> Result<(Scrape, Chosen<'_, A>), TrackerError> {
         let TrackerConfig { timeout, max_peers, max_swarms, max_peers_per_swarm, .. } = self.config;
         let stopped = request.event == AnnounceEvent::Stopped;
         let full = self.swarms.len() >= max_swarms as usize;
         let swarm = match self.swarms.entry(info_hash) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if stopped => return Ok((Scrape::default(), &[])),
+            Entry::Vacant(_) if stopped => return Ok((Scrape::default(), Chosen::nobody())),
             Entry::Vacant(_) if full => return Err(TrackerError::TooManySwarms { limit: max_swarms }),
             Entry::Vacant(new) => {
                 self.sweep.get_or_insert(now + timeout.clamp(SWEEP, FURTHEST));
@@ -260,24 +261,23 @@ impl<A: Compact> Tracker<A> {
         swarm.expire(key, now, timeout);
         if stopped {
             swarm.remove(key, who.addr, now);
-            self.room.peers.clear();
-        } else {
-            let role = match request.event {
-                _ if request.left == 0 => Role::Seeder,
-                AnnounceEvent::Paused => Role::PartialSeed,
-                _ => Role::Downloader,
-            };
-            let completed = role == Role::Seeder && request.event == AnnounceEvent::Completed;
-            swarm.register(key, now, who, (role, completed), max_peers_per_swarm);
-            let of = match request.lists {
-                Lists::Holders => Who::Seeders,
-                _ if role == Role::Downloader => Who::All,
-                _ => Who::Downloaders,
-            };
-            let wanted = Wanted { of, count: request.numwant.min(max_peers), family };
-            swarm.choose(key, &mut self.rng, who.addr, wanted, &mut self.room);
+            return Ok((Scrape::of(swarm), Chosen::nobody()));
         }
-        Ok((Scrape::of(swarm), &self.room.peers))
+        let role = match request.event {
+            _ if request.left == 0 => Role::Seeder,
+            AnnounceEvent::Paused => Role::PartialSeed,
+            _ => Role::Downloader,
+        };
+        let completed = role == Role::Seeder && request.event == AnnounceEvent::Completed;
+        let position = swarm.register(key, now, who, (role, completed), max_peers_per_swarm);
+        let of = match request.lists {
+            Lists::Holders => Who::Seeders,
+            _ if role == Role::Downloader => Who::All,
+            _ => Who::Downloaders,
+        };
+        let wanted = Wanted { of, count: request.numwant.min(max_peers), family };
+        let asker = (who.addr.pack().family(), position);
+        Ok((Scrape::of(swarm), swarm.choose(&mut self.rng, asker, wanted, &mut self.room)))
     }
 
     /// What an announce of a leecher would be answered, without registering anybody. `asker` is not handed out; nobody is
@@ -294,8 +294,9 @@ impl<A: Compact> Tracker<A> {
         if let Some(swarm) = self.swarms.get_mut(&info_hash) {
             swarm.expire(&self.key, now, timeout);
             let wanted = Wanted { of: Who::All, count: numwant.min(max_peers), family: None };
-            swarm.choose(&self.key, &mut self.rng, asker, wanted, &mut self.room);
-            peers = self.room.peers.iter().map(|&peer| A::unpack(peer)).collect();
+            let asker = (asker.pack().family(), swarm.position(&self.key, asker));
+            peers =
+                swarm.choose(&mut self.rng, asker, wanted, &mut self.room).iter().map(A::unpack).collect();
             scrape = Scrape::of(swarm);
         }
         let Scrape { seeders, leechers, .. } = scrape;

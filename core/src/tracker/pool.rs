@@ -13,7 +13,6 @@
 mod index;
 
 use core::fmt;
-use core::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
@@ -37,9 +36,7 @@ impl Key {
     }
 
     fn of(&self, bytes: &[u8]) -> u64 {
-        let mut hasher = self.0;
-        hasher.write(bytes);
-        hasher.finish()
+        self.0.hash(bytes)
     }
 
     /// 32 bits that stand for a name, never 0. Two names with the same bits would cost a tracker one count of a download.
@@ -144,7 +141,8 @@ impl<K: Kept> Pool<K> {
         }
     }
 
-    /// A peer was heard of. A newcomer is registered if there is `room`. True when its completion is to be counted.
+    /// A peer was heard of. A newcomer is registered if there is `room`. Its position, if it has one, and whether its completion
+    /// is to be counted.
     pub(super) fn register(
         &mut self,
         key: &Key,
@@ -152,14 +150,14 @@ impl<K: Kept> Pool<K> {
         (addr, id): (K, PeerId),
         (role, completed): (Role, bool),
         room: bool,
-    ) -> bool {
+    ) -> (Option<u32>, bool) {
         let position = match self.position(key, addr) {
             Some(position) => {
                 self.unlink(position);
                 position
             }
             None if room => self.admit(key, addr),
-            None => return false,
+            None => return (None, false),
         };
         let record = &mut self.records[position as usize];
         record.seen = now.as_nanos().to_ne_bytes();
@@ -169,9 +167,10 @@ impl<K: Kept> Pool<K> {
             counts = completed && record.counted != name;
             record.counted = if completed || record.counted == name { name } else { 0 };
         }
+        // Before it is linked: so a move has fewer neighbours to tell.
+        let position = self.set_role(key, position, role);
         self.link_newest(position);
-        self.set_role(key, position, role);
-        counts
+        (Some(position), counts)
     }
 
     /// A peer was heard of and has nothing new to say. False when it is not here.
@@ -245,11 +244,7 @@ impl<K: Kept> Pool<K> {
             return;
         }
         let hash = |position: u32| key.of(self.addrs[position as usize].as_ref());
-        let (hash_a, hash_b) = (hash(a), hash(b));
-        // By way of a position that nobody has, so that no two entries are alike in between.
-        self.index.moved(hash_a, a, NIL - 1);
-        self.index.moved(hash_b, b, a);
-        self.index.moved(hash_a, NIL - 1, b);
+        self.index.swap((hash(a), a), (hash(b), b));
         self.addrs.swap(a as usize, b as usize);
         self.swap_links(a, b);
     }

@@ -2,9 +2,10 @@
 //!
 //! A family that nobody uses takes a pointer, so a swarm without peers is 32 bytes.
 
-use super::compact::{Compact, Family, Kept, Packed};
+use super::Announcer;
+use super::compact::{Compact, Family, Kept, Packed, PackedOf};
 use super::pool::{Key, Pool, Role};
-use super::{Announcer, sample};
+use super::sample::Sample;
 use crate::rng::Rng;
 use crate::time::Instant;
 use core::time::Duration;
@@ -42,18 +43,58 @@ pub(super) enum Who {
 /// Room for the peers of one answer, which is used again for the next one.
 #[derive(Clone, Debug)]
 pub(super) struct Room<A: Compact> {
-    drawn: Vec<u32>,
-    pub(super) peers: Vec<Packed<A::V4, A::V6>>,
+    sample: Sample,
+    v4: Vec<A::V4>,
+    v6: Vec<A::V6>,
 }
 
 impl<A: Compact> Room<A> {
-    pub(super) const fn new() -> Self {
-        Self { drawn: Vec::new(), peers: Vec::new() }
+    pub(super) fn new() -> Self {
+        Self { sample: Sample::default(), v4: Vec::new(), v6: Vec::new() }
+    }
+}
+
+/// The peers of one answer, in random order.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen<'a, A: Compact> {
+    v4: &'a [A::V4],
+    v6: &'a [A::V6],
+    /// A number for each of both: below `of_v4`, it stands for the next one of `v4`.
+    drawn: &'a [u32],
+    of_v4: u32,
+}
+
+impl<'a, A: Compact> Chosen<'a, A> {
+    /// Nobody.
+    pub(super) const fn nobody() -> Self {
+        Self { v4: &[], v6: &[], drawn: &[], of_v4: 0 }
+    }
+
+    /// Those with an address of [`Family::V4`].
+    pub const fn v4(&self) -> &'a [A::V4] {
+        self.v4
+    }
+
+    /// Those with an address of [`Family::V6`].
+    pub const fn v6(&self) -> &'a [A::V6] {
+        self.v6
+    }
+
+    /// Those of both families.
+    pub fn iter(&self) -> impl Iterator<Item = PackedOf<A>> + use<'a, A> {
+        let (mut v4, mut v6, of_v4) = (self.v4.iter(), self.v6.iter(), self.of_v4);
+        self.drawn.iter().filter_map(move |&drawn| {
+            if drawn < of_v4 {
+                v4.next().map(|&addr| Packed::V4(addr))
+            } else {
+                v6.next().map(|&addr| Packed::V6(addr))
+            }
+        })
     }
 }
 
 /// The positions of a pool that may be handed out: `first..end` without `own`.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Range {
     first: u32,
     end: u32,
@@ -131,7 +172,8 @@ impl<A: Compact> Swarm<A> {
     }
 
     /// A peer was heard of. A newcomer is registered if the swarm has room for it. `completed` counts once for each peer
-    /// id at an address, so that a repeated announce does not count twice.
+    /// id at an address, so that a repeated announce does not count twice. Its position among those of its family, if it has
+    /// one now.
     pub(super) fn register(
         &mut self,
         key: &Key,
@@ -139,9 +181,9 @@ impl<A: Compact> Swarm<A> {
         who: Announcer<A>,
         (role, completed): (Role, bool),
         room: u32,
-    ) {
+    ) -> Option<u32> {
         let room = self.len() < room;
-        let counts = match who.addr.pack() {
+        let (position, counts) = match who.addr.pack() {
             Packed::V4(addr) => self.v4.get_or_insert_with(|| Box::new(Pool::new())).register(
                 key,
                 now,
@@ -158,6 +200,7 @@ impl<A: Compact> Swarm<A> {
             ),
         };
         self.downloaded += u64::from(counts);
+        position
     }
 
     /// A peer was heard of and has nothing new to say. False when it is not registered.
@@ -185,31 +228,46 @@ impl<A: Compact> Swarm<A> {
         self.give_back(now);
     }
 
-    /// Some peers for `asker`, each subset equally likely, in random order, and never itself. They replace what is in `room`.
+    /// Where a peer stands among those of its family; `None`: it is not registered.
+    pub(super) fn position(&self, key: &Key, addr: A) -> Option<u32> {
+        match addr.pack() {
+            Packed::V4(addr) => self.v4.as_ref()?.position(key, addr),
+            Packed::V6(addr) => self.v6.as_ref()?.position(key, addr),
+        }
+    }
+
+    /// Some peers, each subset equally likely, in random order, and never the asker itself, of which family and position are
+    /// given where it is registered. They replace what is in `room`.
     ///
-    /// They are fetched in the order in which they lie in memory, all one after another, and put into a random order then:
-    /// most of the time of an announce to a large swarm is spent waiting for memory, which this lets do several things at a
-    /// time.
-    pub(super) fn choose(&self, key: &Key, rng: &mut Rng, asker: A, wanted: Wanted, room: &mut Room<A>) {
-        let (own_v4, own_v6) = match asker.pack() {
-            Packed::V4(addr) => (self.v4.as_ref().and_then(|pool| pool.position(key, addr)), None),
-            Packed::V6(addr) => (None, self.v6.as_ref().and_then(|pool| pool.position(key, addr))),
+    /// Their addresses are fetched one directly after another, and looked at later: most of the time of an announce to a large swarm is
+    /// spent waiting for memory, which this lets do several things at a time.
+    pub(super) fn choose<'a>(
+        &self,
+        rng: &mut Rng,
+        asker: (Family, Option<u32>),
+        wanted: Wanted,
+        room: &'a mut Room<A>,
+    ) -> Chosen<'a, A> {
+        let (own_v4, own_v6) = match asker {
+            (Family::V4, position) => (position, None),
+            (Family::V6, position) => (None, position),
         };
         let v4 = self.v4.as_deref().filter(|_| wanted.family != Some(Family::V6));
         let v6 = self.v6.as_deref().filter(|_| wanted.family != Some(Family::V4));
         let (v4_range, v6_range) = (Range::of(v4, wanted, own_v4), Range::of(v6, wanted, own_v6));
-        let Room { drawn, peers } = room;
-        sample::ascending(rng, v4_range.len() + v6_range.len(), wanted.count, drawn);
-        let (of_v4, of_v6) = drawn.split_at(drawn.partition_point(|&drawn| drawn < v4_range.len()));
-        peers.clear();
+        let of_v4 = v4_range.len();
+        let drawn = room.sample.draw(rng, of_v4 + v6_range.len(), wanted.count);
+        room.v4.clear();
         if let Some(pool) = v4 {
-            peers.extend(of_v4.iter().map(|&drawn| Packed::V4(pool.addr(v4_range.position(drawn)))));
+            let drawn = drawn.iter().filter(|&&drawn| drawn < of_v4);
+            room.v4.extend(drawn.map(|&drawn| pool.addr(v4_range.position(drawn))));
         }
+        room.v6.clear();
         if let Some(pool) = v6 {
-            let position = |drawn: u32| v6_range.position(drawn - v4_range.len());
-            peers.extend(of_v6.iter().map(|&drawn| Packed::V6(pool.addr(position(drawn)))));
+            let drawn = drawn.iter().filter_map(|drawn| drawn.checked_sub(of_v4));
+            room.v6.extend(drawn.map(|drawn| pool.addr(v6_range.position(drawn))));
         }
-        rng.shuffle(peers);
+        Chosen { v4: &room.v4, v6: &room.v6, drawn, of_v4 }
     }
 
     /// What a crowd needed is given back.

@@ -214,7 +214,7 @@ fn both_families_are_drawn_from_alike_and_can_be_asked_for_alone() {
         let request = request(AnnounceEvent::None, 1, numwant);
         let (counted, peers) = tracker.announce_packed(Instant::ZERO, SWARM, who, &request, family).unwrap();
         assert_eq!(counted.leechers, u32::from(number.min(9)) + 1, "the last one asks again and again");
-        peers.iter().copied().map(SocketAddr::unpack).collect()
+        peers.iter().map(SocketAddr::unpack).collect()
     };
     for number in 0..10 {
         ask(number, 0, None);

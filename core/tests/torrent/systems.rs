@@ -5,7 +5,7 @@ use core::time::Duration;
 use minibit_core::announce::{AnnounceEvent, AnnounceRequest, AnnounceResponse};
 use minibit_core::boundary::{Command, DisconnectReason, SimAddr, Simulated};
 use minibit_core::config::{ChokeAlgorithm, Config, Requests};
-use minibit_core::message::MessageKind;
+use minibit_core::message::{Inventory, MessageKind};
 use minibit_core::{Bitfield, BlockSpan, ConnId, Input, Message, Output, Profile};
 
 use crate::support::solo::{Said, accepted, closed, handshake, kinds, messages, requests};
@@ -105,7 +105,8 @@ mod s1 {
     fn a_block_on_its_way_is_not_asked_for_again() {
         let mut solo = Solo::leecher(s1(), geometry(2, 1));
         let (conn, _) = connect(&mut solo, 1);
-        solo.hear(conn, Message::Bitfield(Box::new(pieces("**"))));
+        let all = Inventory { pieces: pieces("**"), peer_id: None };
+        solo.hear(conn, Message::Bitfield(Box::new(all)));
         let mut asked = requests(&solo.hear(conn, Message::Unchoke), conn);
         for _ in 0..3 {
             asked.extend(requests(&solo.wait(Duration::from_secs(5)), conn));

@@ -21,18 +21,18 @@ pub fn announce(tracker: &mut Tracker<SocketAddr>, now: Instant, ends: Ends, que
         Ok(answer) => answer,
         Err(error) => return failure(&error.to_string()),
     };
-    let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    for peer in peers {
+    let (mut v4, mut v6) =
+        (Vec::with_capacity(peers.v4().as_flattened().len()), peers.v6().as_flattened().to_vec());
+    for peer in peers.v4() {
         match peer {
-            Packed::V4([0, 0, 0, 0, high, low]) => {
+            [0, 0, 0, 0, high, low] => {
                 let ourselves = SocketAddr::new(ends.local, u16::from_be_bytes([*high, *low]));
                 match ourselves.pack() {
                     Packed::V4(packed) => v4.extend_from_slice(&packed),
                     Packed::V6(packed) => v6.extend_from_slice(&packed),
                 }
             }
-            Packed::V4(packed) => v4.extend_from_slice(packed),
-            Packed::V6(packed) => v6.extend_from_slice(packed),
+            packed => v4.extend_from_slice(packed),
         }
     }
     let seconds = |duration: core::time::Duration| number(duration.as_secs());

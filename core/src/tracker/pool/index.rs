@@ -32,10 +32,13 @@ impl Index {
         self.taken += 1;
     }
 
-    /// What stood at `from` stands at `to` now. `hash` is that of the address.
-    pub(super) fn moved(&mut self, hash: u64, from: u32, to: u32) {
-        let place = self.place(hash, |position| position == from).expect("what moves is in the table");
-        self.places[place] = to;
+    /// Two addresses, each a hash and a position, have changed places.
+    pub(super) fn swap(&mut self, a: (u64, u32), b: (u64, u32)) {
+        let place = |(hash, at): (u64, u32)| {
+            self.place(hash, |position| position == at).expect("what moves is in the table")
+        };
+        let (of_a, of_b) = (place(a), place(b));
+        self.places.swap(of_a, of_b);
     }
 
     /// Takes a position out, and closes the gap, so that no search ends there too early.

@@ -1,6 +1,5 @@
 //! Connection ids that need not be remembered.
 
-use core::hash::Hasher as _;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -38,14 +37,17 @@ impl ConnectionIds {
     }
 
     fn of(&self, addr: SocketAddr, epoch: u64) -> u64 {
-        let mut hasher = self.0;
-        match addr.ip() {
-            IpAddr::V4(ip) => hasher.write(&ip.octets()),
-            IpAddr::V6(ip) => hasher.write(&ip.octets()),
-        }
-        hasher.write(&addr.port().to_be_bytes());
-        hasher.write(&epoch.to_be_bytes());
-        hasher.finish()
+        let ip = match addr.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        let mut bytes = [0; 26];
+        let (address, rest) = bytes.split_at_mut(16);
+        let (port, time) = rest.split_at_mut(2);
+        address.copy_from_slice(&ip.octets());
+        port.copy_from_slice(&addr.port().to_be_bytes());
+        time.copy_from_slice(&epoch.to_be_bytes());
+        self.0.hash(&bytes)
     }
 }
 

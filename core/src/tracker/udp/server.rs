@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::{ANNOUNCE, CONNECT, ConnectionIds, ERROR, MAX_REPLY, SCRAPE, UdpRequest};
 use crate::id::InfoHash;
 use crate::time::Instant;
-use crate::tracker::{Announcer, Compact as _, Family, Packed, Query, Scrape, Tracker};
+use crate::tracker::{Announcer, Compact as _, Family, Query, Scrape, Tracker};
 
 /// Bytes of an announce's answer before its peers.
 const ANNOUNCE_HEADER: usize = 20;
@@ -102,23 +102,23 @@ impl Server {
         for number in [u32::try_from(interval).unwrap_or(u32::MAX), scrape.leechers, scrape.seeders] {
             reply.extend_from_slice(&number.to_be_bytes());
         }
+        let is_ours = |peer: &[u8; 6]| peer.starts_with(&[0; 4]);
+        let at_ours = peers.v4().iter().position(is_ours).and_then(|at| peers.v4().split_at_checked(at));
         // We are in a swarm once at most.
-        let mut own = Some(own);
-        for peer in peers {
-            match peer {
-                Packed::V4([0, 0, 0, 0, port @ ..]) => {
-                    if let Some(IpAddr::V4(ip)) = own.take().and_then(|own| own(from)) {
-                        reply.extend_from_slice(&ip.octets());
-                        reply.extend_from_slice(port);
-                    }
-                }
-                Packed::V4(packed) => reply.extend_from_slice(packed),
-                Packed::V6(packed) => reply.extend_from_slice(packed),
+        if let Some((before, [[.., high, low], after @ ..])) = at_ours {
+            reply.extend_from_slice(before.as_flattened());
+            if let Some(IpAddr::V4(ip)) = own(from) {
+                reply.extend_from_slice(&ip.octets());
+                reply.extend_from_slice(&[*high, *low]);
             }
-        }
-        if over_v6 && let Some(IpAddr::V6(ip)) = own.take().and_then(|own| own(from)) {
-            reply.extend_from_slice(&ip.octets());
-            reply.extend_from_slice(&self.port.to_be_bytes());
+            reply.extend_from_slice(after.as_flattened());
+        } else {
+            reply.extend_from_slice(peers.v4().as_flattened());
+            reply.extend_from_slice(peers.v6().as_flattened());
+            if over_v6 && let Some(IpAddr::V6(ip)) = own(from) {
+                reply.extend_from_slice(&ip.octets());
+                reply.extend_from_slice(&self.port.to_be_bytes());
+            }
         }
         Ok(())
     }
