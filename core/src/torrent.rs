@@ -71,7 +71,7 @@ use partials::Partials;
 use peer::Peer;
 use suggest::Suggestions;
 use super_seed::SuperSeed;
-use timers::Timers;
+use timers::{Timers, earlier};
 use told::Told;
 
 /// What a participant is, besides its choices.
@@ -309,7 +309,7 @@ impl<E: Env> Torrent<E> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let announce = self.announce.as_ref().and_then(Announce::poll_timeout);
         let rounds = if self.running { self.choker.next_round() } else { None };
-        [announce, rounds, self.timers.next()].into_iter().flatten().min()
+        earlier(earlier(announce, rounds), self.timers.next())
     }
 
     /// The pieces that are complete and verified.

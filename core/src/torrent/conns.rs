@@ -2,7 +2,10 @@
 
 use crate::id::ConnId;
 
+/// Begins with a line of the cache, so that the generation, whether somebody is there, and the peer's first fields are one access to
+/// memory. (That somebody is there is told by a value that the first vector in `P` cannot have.)
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Slot<P> {
     generation: u32,
     peer: Option<P>,

@@ -65,6 +65,9 @@ impl Meeting {
 impl<E: Env> Torrent<E> {
     /// Parts when there is nothing to give, nothing to take, or when all that was asked for has come.
     pub(crate) fn end_meeting(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) {
+        if self.config.connections != Connections::Contacts {
+            return;
+        }
         let Some(peer) = self.conns.get(conn).filter(|peer| peer.is_open()) else { return };
         let over = match peer.meeting {
             None | Some(Meeting::Waiting) => false,

@@ -124,8 +124,8 @@ impl<E: Env> Torrent<E> {
         let wants_nothing = |peer: &Peer<E>| {
             peer.pieces.is_full() || peer.extended.as_ref().is_some_and(|extended| extended.upload_only)
         };
-        if self.conns.get(conn).is_some_and(wants_nothing)
-            && self.wants_nothing()
+        if self.wants_nothing()
+            && self.conns.get(conn).is_some_and(wants_nothing)
             && matches!(self.config.inventory, Inventory::Have | Inventory::HaveToAll)
         {
             self.close(now, conn, Some(DisconnectReason::BothSeeds), out);

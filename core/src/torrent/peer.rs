@@ -67,66 +67,72 @@ pub(crate) struct Begun {
 }
 
 /// One connection.
+///
+/// In the order of use: a simulation has a hundred thousand of these, and finds each of them in main memory. The first lines of the
+/// cache have what nearly every message looks at, the first alone what tells that there is nothing to ask for; whole
+/// tables are looked through for that.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "choke and interest in both directions are the protocol's own flags"
-)]
+#[repr(C)]
 #[expect(clippy::struct_field_names, reason = "am_… and peer_… are BEP 3's own words for the two directions")]
 pub(crate) struct Peer<E: Env> {
-    pub(crate) addr: E::Addr,
-    pub(crate) key: PeerKey,
+    pub(crate) outstanding: VecDeque<Outstanding>,
+    pub(crate) last_received: Instant,
+    /// How many of its pieces we lack.
+    pub(crate) useful: u32,
     pub(crate) stage: Stage,
-    /// We opened the connection.
-    pub(crate) dialled: bool,
-    /// The piece for which we have opened the connection, until it is here: [`Connections::PerPiece`](crate::config::Connections).
-    pub(crate) errand: Option<PieceIndex>,
-    /// Where it can be dialled, when that is known from another connection.
-    pub(crate) listed_as: Option<E::Addr>,
     /// Both sides speak the fast extension.
     pub(crate) fast: bool,
-    pub(crate) peer_id: Option<PeerId>,
-    /// Both sides speak the extension protocol: what it has said through it.
-    pub(crate) extended: Option<Box<ExtendedPeer<E::Addr>>>,
-    /// When the present stage began.
-    pub(crate) since: Instant,
-    /// It was opened for one piece: how far that is.
-    pub(crate) meeting: Option<Meeting>,
-
-    /// What the peer has.
-    pub(crate) pieces: Bitfield,
-    /// How many of these we lack.
-    pub(crate) useful: u32,
+    pub(crate) am_choking: bool,
     pub(crate) am_interested: bool,
     pub(crate) peer_choking: bool,
-    pub(crate) outstanding: VecDeque<Outstanding>,
-    /// Requests that were taken back or dropped by a choke: their blocks may still come.
-    pub(crate) expected: VecDeque<BlockRef>,
-    pub(crate) pipeline: Pipeline,
-    /// Pieces of which it has rejected a block since the last sweep: not asked of it again before the next.
-    pub(crate) refused: Vec<PieceIndex>,
-    /// A block that we asked for has come since it unchoked us.
-    pub(crate) has_given: bool,
-    /// Since the last sweep, how often it has unchoked us, was asked, and has choked us without a block, or has rejected what it had allowed.
-    pub(crate) let_downs: u32,
-    /// Pieces that we may ask for while choked (BEP 6).
-    pub(crate) allowed_to_us: Vec<PieceIndex>,
-    /// The piece that the peer suggested last (BEP 6).
-    pub(crate) suggested: Option<PieceIndex>,
-    pub(crate) download: Rate,
-    pub(crate) downloaded: u64,
-    pub(crate) last_block: Instant,
-    /// Since when it has been asked and has sent no block; `None` while it owes us none.
-    pub(crate) owing_since: Option<Instant>,
+    pub(crate) peer_interested: bool,
+    /// We opened the connection.
+    pub(crate) dialled: bool,
     /// It owes us a block for so long that it gets no regular slot (Cohen 2003).
     pub(crate) snubbing: bool,
     /// Its requests timed out: until a block comes it is asked for one at a time.
     pub(crate) unresponsive: bool,
-    /// Rejects, requests to be rejected and unasked blocks since our last choke, to find floods.
-    pub(crate) nuisance: u32,
+    /// It stands in the ring of connections that wait for service.
+    pub(crate) in_ring: bool,
+    /// It is its turn: it is being served.
+    pub(crate) in_turn: bool,
 
-    pub(crate) am_choking: bool,
-    pub(crate) peer_interested: bool,
+    /// What the peer has.
+    pub(crate) pieces: Bitfield,
+    /// Pieces that we may ask for while choked (BEP 6).
+    pub(crate) allowed_to_us: Vec<PieceIndex>,
+    pub(crate) last_sent: Instant,
+    /// Both sides speak the extension protocol: what it has said through it.
+    pub(crate) extended: Option<Box<ExtendedPeer<E::Addr>>>,
+
+    /// It was opened for one piece: how far that is.
+    pub(crate) meeting: Option<Meeting>,
+    /// The piece for which we have opened the connection, until it is here: [`Connections::PerPiece`](crate::config::Connections).
+    pub(crate) errand: Option<PieceIndex>,
+    /// Pieces of which it has rejected a block since the last sweep: not asked of it again before the next.
+    pub(crate) refused: Vec<PieceIndex>,
+    /// Since the last sweep, how often it has unchoked us, was asked, and has choked us without a block, or has rejected what it had allowed.
+    pub(crate) let_downs: u32,
+    /// A block that we asked for has come since it unchoked us.
+    pub(crate) has_given: bool,
+    /// Since when it has been asked and has sent no block; `None` while it owes us none.
+    pub(crate) owing_since: Option<Instant>,
+    pub(crate) last_block: Instant,
+
+    pub(crate) pipeline: Pipeline,
+    /// When the present stage began.
+    pub(crate) since: Instant,
+    /// What we have shown it as a super-seeder (BEP 16).
+    pub(crate) shown: Option<Box<Shown>>,
+
+    /// Requests that were taken back or dropped by a choke: their blocks may still come.
+    pub(crate) expected: VecDeque<BlockRef>,
+    pub(crate) download: Rate,
+    pub(crate) downloaded: u64,
+    pub(crate) key: PeerKey,
+    /// The piece that the peer suggested last (BEP 6).
+    pub(crate) suggested: Option<PieceIndex>,
+
     /// The peer's requests that wait to be served.
     pub(crate) queue: RequestQueue,
     /// What is being read for it.
@@ -137,32 +143,30 @@ pub(crate) struct Peer<E: Env> {
     pub(crate) in_flight: u32,
     /// The lengths of the blocks that these are in, what was reported of the first one taken off.
     handed_over: VecDeque<u32>,
-    /// It stands in the ring of connections that wait for service.
-    pub(crate) in_ring: bool,
-    /// It is its turn: it is being served.
-    pub(crate) in_turn: bool,
     /// Bytes that it has been given since its last turn was used up; an unfinished one goes on.
     pub(crate) turn_bytes: u32,
     /// Its turn is used up, and what it was given is leaving.
     pub(crate) turn_used: bool,
     /// It has lost its turn because it did not use it.
     pub(crate) lost_turn: bool,
-    /// Nanoseconds for which an unused turn is left to it.
-    pub(crate) turn_patience: u64,
     /// The piece of which it was given the last block.
     pub(crate) begun: Option<Begun>,
     /// Pieces that it may ask for while choked (BEP 6).
     pub(crate) allowed_to_peer: Vec<PieceIndex>,
-    pub(crate) upload: Rate,
-    pub(crate) unchoked_at: Option<Instant>,
     pub(crate) slot: SlotUse,
     /// The piece that a first seeder has suggested to it, and that it has not asked for yet.
     pub(crate) promised: Option<PieceIndex>,
-    /// What we have shown it as a super-seeder (BEP 16).
-    pub(crate) shown: Option<Box<Shown>>,
+    pub(crate) upload: Rate,
+    pub(crate) unchoked_at: Option<Instant>,
+    /// Nanoseconds for which an unused turn is left to it.
+    pub(crate) turn_patience: u64,
+    /// Rejects, requests to be rejected and unasked blocks since our last choke, to find floods.
+    pub(crate) nuisance: u32,
 
-    pub(crate) last_received: Instant,
-    pub(crate) last_sent: Instant,
+    pub(crate) addr: E::Addr,
+    /// Where it can be dialled, when that is known from another connection.
+    pub(crate) listed_as: Option<E::Addr>,
+    pub(crate) peer_id: Option<PeerId>,
 }
 
 impl<E: Env> Peer<E> {

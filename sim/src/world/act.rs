@@ -62,7 +62,7 @@ impl World<'_> {
 
     fn send(&mut self, peer: u32, to: ConnId, message: Message<Virtual>) {
         let participant = &mut self.participants[peer as usize];
-        let bytes = encoded_len(participant.plan.config.encoding, &message);
+        let bytes = encoded_len(participant.encoding, &message);
         if bytes == 0 {
             // The encoding has no word for it.
             return;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use minibit_core::boundary::{DiskDone, Simulated};
+use minibit_core::config::Encoding;
 use minibit_core::payload::Virtual;
 use minibit_core::torrent::Torrent;
 use minibit_core::{Bitfield, Geometry, Instant};
@@ -24,43 +25,49 @@ pub(super) enum Presence {
     Crashed,
 }
 
-/// One participant.
+/// One participant. What each message looks at comes first: two lines of the cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Participant {
-    pub(super) plan: Plan,
-    pub(super) host: HostId,
-    pub(super) presence: Presence,
     pub(super) torrent: Option<Box<Torrent<Simulated>>>,
     /// When its timer is set; [`Instant::MAX`] when it is not.
     pub(super) wake_at: Instant,
     /// The outgoing flow of each connection, by the connection's slot.
     pub(super) flows: Vec<Option<FlowId>>,
+    pub(super) sent: Box<[Tally; KINDS]>,
+    pub(super) received: Box<[Tally; KINDS]>,
+    pub(super) presence: Presence,
+    /// That of its plan.
+    pub(super) encoding: Encoding,
+
+    pub(super) messages_sent: u64,
+    pub(super) messages_received: u64,
+    pub(super) wire_up: u64,
+    pub(super) wire_down: u64,
+    pub(super) payload_up: u64,
+    pub(super) payload_down: u64,
+    /// Block data of it that others have received.
+    pub(super) delivered: u64,
+    pub(super) host: HostId,
+
+    /// What its disk is doing, in the order in which it will be done.
+    pub(super) disk: VecDeque<DiskDone<Virtual>>,
+    /// Blocks on its disk that have a wrong byte, as (piece, block); empty unless somebody corrupts.
+    pub(super) corrupt: Vec<(u32, u32)>,
     /// Its flow to the tracker.
     pub(super) to_tracker: Option<FlowId>,
     pub(super) joined: Option<Instant>,
     pub(super) completed: Option<Instant>,
     pub(super) left: Option<Instant>,
-    pub(super) payload_up: u64,
-    pub(super) payload_down: u64,
-    /// Block data of it that others have received.
-    pub(super) delivered: u64,
-    pub(super) wire_up: u64,
-    pub(super) wire_down: u64,
     /// Messages sent and received when it completed.
     pub(super) at_completion: Option<(u64, u64)>,
-    pub(super) sent: Box<[Tally; KINDS]>,
-    pub(super) received: Box<[Tally; KINDS]>,
-    pub(super) messages_sent: u64,
-    pub(super) messages_received: u64,
-    /// What its disk is doing, in the order in which it will be done.
-    pub(super) disk: VecDeque<DiskDone<Virtual>>,
-    /// Blocks on its disk that have a wrong byte, as (piece, block); empty unless somebody corrupts.
-    pub(super) corrupt: Vec<(u32, u32)>,
+    pub(super) plan: Plan,
 }
 
 impl Participant {
     pub(super) fn new(plan: Plan, host: HostId) -> Self {
         Self {
+            encoding: plan.config.encoding,
             plan,
             host,
             presence: Presence::ToCome,

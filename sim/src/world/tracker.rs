@@ -96,7 +96,7 @@ impl World<'_> {
     pub(super) fn announce(&mut self, peer: u32, request: Box<AnnounceRequest>) {
         let Some(tracker) = &self.tracker else { return };
         let participant = &self.participants[peer as usize];
-        let encoding = participant.plan.config.encoding;
+        let encoding = participant.encoding;
         let told = request.have.as_deref().map_or(0, |pieces| inventory(encoding, pieces));
         let bytes = sizes(encoding).request + told;
         let flow = if let Some(flow) = participant.to_tracker {
@@ -135,7 +135,7 @@ impl World<'_> {
             return;
         }
         let peers = response.peers.len() as u64;
-        let encoding = self.participants[peer as usize].plan.config.encoding;
+        let encoding = self.participants[peer as usize].encoding;
         let told: u64 = response.inventories.iter().map(|(_, pieces)| inventory(encoding, pieces)).sum();
         let Sizes { answer, peer: each, .. } = sizes(encoding);
         let bytes = answer + each * peers + told;
