@@ -26,11 +26,20 @@ fn tracker(answer: Answer) -> SocketAddr {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let (mut stream, mut received, mut chunk) = (stream.unwrap(), BytesMut::new(), [0; 1024]);
-            while json::take_frame(&mut received, MAX_SMALL_FRAME).unwrap().is_none() {
+            let is_question = loop {
+                match json::take_frame(&mut received, MAX_SMALL_FRAME) {
+                    Ok(Some(_)) => break true,
+                    // It does not speak S4.
+                    Err(_) => break false,
+                    Ok(None) => {}
+                }
                 match stream.read(&mut chunk).unwrap() {
-                    0 => break,
+                    0 => break true,
                     read => received.extend_from_slice(&chunk[..read]),
                 }
+            };
+            if !is_question {
+                continue;
             }
             let mut out = BytesMut::new();
             answer.encode(&mut out);
