@@ -9,7 +9,9 @@
 //! one a seeder's, 50 peers wanted, as many requests under way as the tracker can answer. The generator fills one core; the
 //! tracker needs another one. How long an answer takes is told as median and 99th percentile, from before the request is sent
 //! until the answer is read; with many under way most of that is waiting in line, and `--window 1` shows the tracker alone. With
-//! 32 torrents there are some two million different peers, by which a full registry can be had. A tracker that serves named torrents only gets its list by `tracker_load hashes`.
+//! 32 torrents there are some million different peers over UDP, by which a full registry can be had. With `--rate` no more are sent than that, evenly: how long an answer takes when the tracker
+//! has time. A tracker that serves named torrents only gets its list by `tracker_load hashes`. `node/benches/trackers.py` runs all this for the
+//! trackers that are installed.
 
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
@@ -33,6 +35,8 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmm
 const BATCH: usize = 64;
 /// Answers that take longer than so many microseconds are not told apart.
 const LONGEST: usize = 1_000_000;
+/// Between two looks for answers and for what is due, where a rate is kept.
+const PAUSE: Duration = Duration::from_micros(50);
 /// HTTP clients at a time.
 const CLIENTS: u32 = 16;
 /// Clock ticks in a second, as /proc counts them on Linux.
@@ -76,6 +80,9 @@ struct Target {
     /// Datagrams under way
     #[arg(long, default_value_t = 256)]
     window: usize,
+    /// Announces per second over UDP, at most; without it as many as are answered
+    #[arg(long)]
+    rate: Option<u64>,
 }
 
 fn main() -> Result<()> {
@@ -224,13 +231,21 @@ fn udp(target: &Target, stop: &AtomicBool) -> Result<Answered> {
         UdpRequest::Announce { connection, transaction: 7, query: query(target, &mut rng) }.to_bytes(b"");
     let mut requests = vec![request; BATCH];
     let mut answered = Answered::default();
-    let mut under_way = 0;
+    let (mut under_way, mut sent) = (0, 0_u64);
     // A request carries the time at which it was sent as its transaction id, which comes back.
     let began = Instant::now();
     let micros = || u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
     while !stop.load(Ordering::Relaxed) {
-        while under_way < target.window {
-            let count = BATCH.min(target.window - under_way);
+        let due = |sent: u64| match target.rate {
+            Some(rate) => {
+                let due = u128::from(rate) * began.elapsed().as_micros() / 1_000_000;
+                usize::try_from(due.saturating_sub(sent.into())).unwrap_or(usize::MAX)
+            }
+            None => usize::MAX,
+        };
+        while under_way < target.window && due(sent) > 0 {
+            let count = BATCH.min(target.window - under_way).min(due(sent));
+            sent += count as u64;
             let now = micros().to_be_bytes();
             for request in &mut requests[..count] {
                 rewrite(request, target, &mut rng);
@@ -243,8 +258,13 @@ fn udp(target: &Target, stop: &AtomicBool) -> Result<Answered> {
         }
         let mut lens = [0; BATCH];
         let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-        match recvmmsg(socket.as_raw_fd(), &mut incoming, slices.iter_mut(), MsgFlags::MSG_WAITFORONE, None) {
+        let wait = match target.rate {
+            Some(_) => MsgFlags::MSG_DONTWAIT,
+            None => MsgFlags::MSG_WAITFORONE,
+        };
+        match recvmmsg(socket.as_raw_fd(), &mut incoming, slices.iter_mut(), wait, None) {
             Ok(messages) => lens.iter_mut().zip(messages).for_each(|(len, message)| *len = message.bytes),
+            Err(_) if target.rate.is_some() => thread::sleep(PAUSE),
             // What was lost is sent anew.
             Err(_) => under_way = 0,
         }
