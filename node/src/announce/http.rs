@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::url::TrackerUrl;
 use super::{TrackerFailure, resolve};
-use crate::limits::{REDIRECTS, TRACKER_ANSWER, TRACKER_BODY, TRACKER_CONNECT, TRACKER_HEAD};
+use crate::limits::{REDIRECTS, TRACKER_ANSWER, TRACKER_BODY, TRACKER_BUFFER, TRACKER_CONNECT, TRACKER_HEAD};
 
 /// What we say we are.
 const AGENT: &str = concat!("MiniBit/", env!("CARGO_PKG_VERSION"));
@@ -77,6 +77,8 @@ async fn open(addr: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
     if let Some(from) = from {
         socket.bind(SocketAddr::new(from, 0))?;
     }
+    // The system would take in some MiB more than is ever read.
+    socket.set_recv_buffer_size(TRACKER_BUFFER)?;
     socket.connect(addr).await
 }
 
