@@ -150,6 +150,12 @@ pub(crate) const UDP_SERVER_TICK: Duration = Duration::from_millis(250);
 pub(crate) const TRACKER_BODY: usize = 1024 * 1024;
 /// Longest head of a tracker's answer.
 pub(crate) const TRACKER_HEAD: usize = 16 * 1024;
+/// What is read of one answer in all: what frames chunks and goes before the answer itself (`100 Continue`) may be said without end.
+pub(crate) const TRACKER_ANSWER: u64 = (TRACKER_BODY + TRACKER_BODY / 4) as u64;
+const _: () =
+    assert!(TRACKER_ANSWER > (TRACKER_BODY + TRACKER_HEAD) as u64, "the longest answer is read whole");
+/// The kernel's buffer of what a tracker sends.
+pub(crate) const TRACKER_BUFFER: u32 = 64 * 1024;
 /// A tracker has so long for everything: connection, redirects, answer. Single bytes now and then do not prolong it.
 pub(crate) const TRACKER_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection that is not open by then is tried to the tracker's next address.

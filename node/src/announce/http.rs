@@ -14,12 +14,13 @@ use hyper_util::rt::TokioIo;
 use minibit_core::announce::AnnounceResponse;
 use minibit_core::tracker::Query;
 use minibit_core::tracker::http::{announce_query, parse_response};
+use tokio::io::{AsyncReadExt as _, join};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::url::TrackerUrl;
 use super::{TrackerFailure, resolve};
-use crate::limits::{REDIRECTS, TRACKER_BODY, TRACKER_CONNECT, TRACKER_HEAD};
+use crate::limits::{REDIRECTS, TRACKER_ANSWER, TRACKER_BODY, TRACKER_BUFFER, TRACKER_CONNECT, TRACKER_HEAD};
 
 /// What we say we are.
 const AGENT: &str = concat!("MiniBit/", env!("CARGO_PKG_VERSION"));
@@ -76,6 +77,8 @@ async fn open(addr: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
     if let Some(from) = from {
         socket.bind(SocketAddr::new(from, 0))?;
     }
+    // The system would take in some MiB more than is ever read.
+    socket.set_recv_buffer_size(TRACKER_BUFFER)?;
     socket.connect(addr).await
 }
 
@@ -96,10 +99,11 @@ async fn ask(stream: TcpStream, url: &TrackerUrl, query: &Query) -> Result<Reply
         .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .expect("a checked URL and an escaped query make a request");
+    let (reading, writing) = stream.into_split();
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(TRACKER_HEAD)
         .max_headers(64)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(join(reading.take(TRACKER_ANSWER), writing)))
         .await?;
     let mut exchange = pin!(async {
         let response = sender.send_request(request).await?;
