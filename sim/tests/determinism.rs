@@ -24,7 +24,7 @@ const DIGESTS: [(&str, u64); 18] = [
     ("rarest_vs_random_downlink", 0x92d4_fece_21f0_1afd),
     ("rarest_vs_random_plenty", 0x3dc7_aaf2_ecc2_481f),
     ("rarest_vs_random_scarce", 0xe37c_aadf_d683_75da),
-    ("seed_leaves", 0xd3a4_1d1f_0f69_88a0),
+    ("seed_leaves", 0x87e9_7610_f5b8_35d4),
     ("bench/w-ps-100", 0x9a63_54da_57b5_74b2),
     ("bench/w-ps-1000", 0xc151_d8e6_556f_2617),
     ("bench/w-ps-300", 0x71d9_155f_3d62_c44f),
