@@ -52,7 +52,7 @@ impl Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) info_hash: InfoHash,
-    /// Harmless as a path, but any text otherwise: show it with [`show::harmless`](crate::show::harmless).
+    /// Harmless as a path, but any text otherwise: show it with [`show::harmless`].
     pub(crate) name: String,
     /// Length of all files in bytes.
     pub(crate) size: u64,
