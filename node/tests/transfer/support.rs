@@ -273,6 +273,7 @@ impl Stranger {
                 Ok(0) => return None,
                 Ok(len) => self.received.extend_from_slice(&chunk[..len]),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("{error}"),
             }
         }

@@ -224,6 +224,7 @@ fn closes(stream: &mut TcpStream, at_most: Duration) -> bool {
         match stream.read(&mut chunk) {
             Ok(0) => return true,
             Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
         }
     }

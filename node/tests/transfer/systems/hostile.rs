@@ -25,6 +25,7 @@ fn until_closed(mut stream: TcpStream) -> Vec<u8> {
             Ok(0) => return heard,
             Ok(len) => heard.extend_from_slice(&chunk[..len]),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return heard,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => panic!("not closed: {error}"),
         }
     }

@@ -70,11 +70,13 @@ impl Peer {
                 Err(error) => return Err(io::Error::other(error)),
             }
             let mut chunk = [0; 1 << 14];
-            let len = self.stream.read(&mut chunk)?;
-            if len == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(len) => self.buffer.extend_from_slice(&chunk[..len]),
+                // A machine that was halted and goes on interrupts every read that has a time-out.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            self.buffer.extend_from_slice(&chunk[..len]);
         }
     }
 }
