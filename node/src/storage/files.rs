@@ -31,6 +31,19 @@ pub(crate) struct Files {
     open: Mutex<Vec<(usize, Arc<File>)>>,
     /// Those that were written and not synced since.
     dirty: Mutex<BTreeSet<usize>>,
+    lock: Option<Lock>,
+}
+
+/// The content is this process's alone as long as this is there.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    /// A process that is being started has our descriptors for a moment, and with them the lock, so closing them is not enough.
+    fn drop(&mut self) {
+        // Where it fails there was no lock.
+        let _ = self.0.unlock();
+    }
 }
 
 #[derive(Debug)]
@@ -92,7 +105,7 @@ impl Files {
     }
 
     fn new(path: PathBuf, root: Root, layout: Layout, access: Access) -> Self {
-        Self { layout, path, root, access, open: Mutex::default(), dirty: Mutex::default() }
+        Self { layout, path, root, access, open: Mutex::default(), dirty: Mutex::default(), lock: None }
     }
 
     /// Makes all files with their full lengths. Nothing is allocated by that: a disk that is full shows when it is written to.
@@ -271,13 +284,18 @@ impl Files {
 
     /// Takes the content for this process alone, as long as these files are open; false when another has it. Where a file
     /// system knows no locks, everybody gets it.
-    pub(super) fn lock(&self) -> bool {
-        // A duplicate of the descriptor shares the lock, which ends with the last of them.
+    pub(super) fn lock(&mut self) -> bool {
+        // A duplicate of the descriptor shares the lock.
         let file = match &self.root {
             Root::File(file) => file.try_clone(),
             Root::Directory(place) => place.as_file(),
         };
-        !matches!(file.map(|file| file.try_lock()), Ok(Err(TryLockError::WouldBlock)))
+        let Ok(file) = file else { return true };
+        let locked = file.try_lock();
+        if locked.is_ok() {
+            self.lock = Some(Lock(file));
+        }
+        !matches!(locked, Err(TryLockError::WouldBlock))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
+use std::process::Command;
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -142,6 +144,23 @@ fn a_second_download_of_the_same_waits_its_turn() {
     assert!(matches!(second, super::StorageError::InUse { .. }), "{second}");
     wait(first.disk.close()).unwrap();
     Running::download(&content, dir.path());
+}
+
+/// A process that is being started has all descriptors of its parent until it runs its own program.
+#[test]
+fn a_process_that_is_being_started_does_not_keep_the_content() {
+    let content = content();
+    let dir = TempDir::new().unwrap();
+    let starting = thread::spawn(|| {
+        for _ in 0..300 {
+            Command::new("true").status().unwrap();
+        }
+    });
+    while !starting.is_finished() {
+        let running = Running::download(&content, dir.path());
+        wait(running.disk.close()).unwrap();
+    }
+    starting.join().unwrap();
 }
 
 /// What was hashed just now is believed as long as no length has changed, and checked like anything else otherwise.
