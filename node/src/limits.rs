@@ -129,7 +129,8 @@ pub(crate) const HTTP_CONNECTIONS: usize = 512;
 pub(crate) const HTTP_RESERVED_DESCRIPTORS: usize = 32;
 /// Swarms on the status page, and in `/status.json`: those with most peers.
 pub(crate) const STATUS_SWARMS: usize = 200;
-/// The status is counted at most so often, whoever asks: counting takes time in proportion to the swarms.
+/// The status is counted and written at most so often, whoever asks: counting takes time in proportion to the swarms, and a client can ask
+/// a thousand times without waiting for an answer.
 pub(crate) const STATUS_AGE: Duration = Duration::from_secs(1);
 
 // The tracker's UDP server.

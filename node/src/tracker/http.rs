@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
@@ -45,7 +45,16 @@ struct Inner {
     registry: Shared,
     tally: Arc<Tally>,
     guests: Mutex<Guests>,
-    status: Mutex<Option<Arc<Status>>>,
+    described: Mutex<Option<Arc<Described>>>,
+}
+
+/// The state of the tracker at a moment, and what is written of it, once for all who ask: writing takes much longer than asking.
+#[derive(Debug)]
+struct Described {
+    status: Status,
+    page: OnceLock<Bytes>,
+    json: OnceLock<Bytes>,
+    metrics: OnceLock<Bytes>,
 }
 
 /// The open connections, the oldest first. Who is taken out of the map has to go.
@@ -67,7 +76,7 @@ impl Server {
     /// A server of a registry with room for so many connections.
     pub(crate) fn new(clock: Clock, registry: Shared, tally: Arc<Tally>, room: usize) -> Self {
         let guests = Guests { room, ..Guests::default() };
-        Self(Arc::new(Inner { clock, registry, tally, guests: guests.into(), status: Mutex::default() }))
+        Self(Arc::new(Inner { clock, registry, tally, guests: guests.into(), described: Mutex::default() }))
     }
 
     fn guests(&self) -> MutexGuard<'_, Guests> {
@@ -92,15 +101,20 @@ impl Server {
     }
 
     /// The state of the tracker, not older than a second.
-    fn status(&self) -> Arc<Status> {
+    fn described(&self) -> Arc<Described> {
         let now = self.0.clock.now();
-        let mut known = self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.described.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
-            Some(status) if now - status.taken < STATUS_AGE => Arc::clone(status),
+            Some(described) if now - described.status.taken < STATUS_AGE => Arc::clone(described),
             _ => {
-                let status = Arc::new(Status::take(now, &lock(&self.0.registry)));
-                *known = Some(Arc::clone(&status));
-                status
+                let described = Arc::new(Described {
+                    status: Status::take(now, &lock(&self.0.registry)),
+                    page: OnceLock::new(),
+                    json: OnceLock::new(),
+                    metrics: OnceLock::new(),
+                });
+                *known = Some(Arc::clone(&described));
+                described
             }
         }
     }
@@ -125,17 +139,23 @@ impl Server {
                 answer("text/plain", body)
             }
             "/" => {
-                let mut response = answer("text/html; charset=utf-8", page::html(&self.status()));
+                let Described { status, page, .. } = &*self.described();
+                let page = page.get_or_init(|| page::html(status).into());
+                let mut response = answer("text/html; charset=utf-8", page.clone());
                 let policy = HeaderValue::from_static(
                     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
                 );
                 response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
                 response
             }
-            "/status.json" => answer("application/json", self.status().json(tally)),
+            "/status.json" => {
+                let Described { status, json, .. } = &*self.described();
+                answer("application/json", json.get_or_init(|| status.json(tally).into()).clone())
+            }
             "/metrics" => {
-                let connections = self.guests().open.len();
-                answer("text/plain; version=0.0.4", self.status().metrics(tally, connections))
+                let Described { status, metrics, .. } = &*self.described();
+                let write = || status.metrics(tally, self.guests().open.len()).into();
+                answer("text/plain; version=0.0.4", metrics.get_or_init(write).clone())
             }
             _ => plain(
                 StatusCode::NOT_FOUND,
