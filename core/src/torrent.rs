@@ -200,7 +200,7 @@ pub struct Torrent<E: Env> {
     upload_ring: VecDeque<ConnId>,
     /// Connections that are being served now.
     serving: u32,
-    /// Does a slot that is passed on go to who has come last, and not to who has waited longest?
+    /// Does the next slot go to who has asked last, and not to who has waited longest?
     newest_next: bool,
     stats: Stats,
     candidates: Vec<Candidate>,

@@ -5,7 +5,10 @@
 //! waiting for a round of the choker each time. So where [`Timeouts::unused_slot`](crate::config::Timeouts) is set and
 //! somebody waits, such a slot is passed on.
 //!
-//! It goes to the host first that has fewest slots, there to who has wasted fewest, and of these by turns to who has come last and to who
+//! So is the slot of a host's crowd that has been used, when it has been for a moment and nothing has come back for it: hundreds of connections of
+//! one host that take a block now and then use every slot that they are given, and would keep it until the next round.
+//!
+//! It goes to the host first that has fewest slots, there to who has wasted fewest, and of these by turns to who has asked last and to who
 //! has waited longest: a newcomer is served in spite of a crowd before it, and nobody is forgotten for a crowd behind it. What a peer has wasted
 //! is forgiven when it takes a block.
 
@@ -21,6 +24,8 @@ use crate::time::{Instant, NANOS_PER_SEC, nanos};
 use crate::torrent::Torrent;
 use crate::torrent::peer::Peer;
 
+/// One of a crowd keeps a slot for so long when others wait.
+const CROWD_TURN: u64 = NANOS_PER_SEC;
 /// Slots are looked over so often while somebody waits.
 const LOOK: Duration = Duration::from_millis(250);
 /// A peer that has taken no block of what it is being sent for so long does not read, unless we held it back. A block in this time is 8 KiB/s.
@@ -33,6 +38,8 @@ const STUCK_BYTES: u64 = 4 << 20;
 pub(crate) struct SlotUse {
     /// When it last got a slot, began to be served, or took a block.
     used: Instant,
+    /// It is interested since.
+    asked: Instant,
     /// It is choked and interested since.
     waits_since: Instant,
     /// Slots that were passed on since it last took a block.
@@ -41,7 +48,12 @@ pub(crate) struct SlotUse {
 
 impl SlotUse {
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { used: now, waits_since: now, wasted: 0 }
+        Self { used: now, asked: now, waits_since: now, wasted: 0 }
+    }
+
+    /// It has become interested.
+    pub(crate) const fn ask(&mut self, now: Instant) {
+        self.asked = now;
     }
 
     /// It is unchoked, or asks for something while nothing is being sent to it.
@@ -74,6 +86,11 @@ impl<E: Env> Peer<E> {
         }
     }
 
+    /// Is it choked, and interested?
+    pub(crate) fn waits_for_slot(&self) -> bool {
+        self.is_open() && self.am_choking && self.peer_interested
+    }
+
     /// Has a slot been taken from it because it did not use it, and has it taken nothing since?
     pub(crate) const fn has_wasted_slot(&self) -> bool {
         self.slot.wasted > 0
@@ -90,42 +107,74 @@ impl<E: Env> Torrent<E> {
         }
     }
 
-    /// Gives slots that are not used to those who wait for one.
+    /// Gives slots that are not used, and those that a crowd has used for a while, to those who wait for one.
     pub(crate) fn pass_slots_on(&mut self, now: Instant, out: &mut Outbox<E>) {
         let choking = self.config.choking;
         let passes = choking.immediate && choking.algorithm != ChokeAlgorithm::None && self.config.uploads;
         let Some(patience) = self.config.timeouts.unused_slot.filter(|_| passes && self.running) else {
             return;
         };
+        let crowds = self.crowds();
         for slot in 0..self.conns.slot_count() {
-            let wasted = |peer: &Peer<E>| {
-                peer.peer_interested && !peer.am_choking && peer.wastes_slot(now, nanos(patience))
+            let Some((holder, peer)) = self.conns.at(slot) else { continue };
+            if !peer.peer_interested || peer.am_choking {
+                continue;
+            }
+            let wasted = peer.wastes_slot(now, nanos(patience));
+            let had_its_turn = || {
+                peer.downloaded == 0
+                    && peer.unchoked_at.is_some_and(|since| now.nanos_since(since) >= CROWD_TURN)
+                    && crowds.contains(&peer.host())
             };
-            let Some((idler, _)) = self.conns.at(slot).filter(|(_, peer)| wasted(peer)) else { continue };
-            let Some(next) = self.next_for_slot() else { break };
-            if let Some(peer) = self.conns.get_mut(idler) {
+            if !wasted && !had_its_turn() {
+                continue;
+            }
+            if !self.somebody_waits() {
+                break;
+            }
+            if let Some(peer) = self.conns.get_mut(holder).filter(|_| wasted) {
                 peer.slot.wasted = peer.slot.wasted.saturating_add(1);
             }
-            self.choker.forget(idler);
-            self.choke(now, idler, out);
-            self.admit(now, next, out);
+            self.choker.forget(holder);
+            let next = self.next_for_slot();
+            self.choke(now, holder, out);
+            if let Some(next) = next {
+                self.give_slot(now, next, out);
+            }
         }
         self.drop_stuck(now, out);
-        self.timers.slots = self.next_for_slot().map(|_| now + LOOK);
+        self.timers.slots = self.somebody_waits().then_some(now + LOOK);
+    }
+
+    /// Gives free slots to those who wait, the next ones first.
+    pub(crate) fn give_slots(&mut self, now: Instant, out: &mut Outbox<E>) {
+        while let Some(next) = self.next_for_slot()
+            && self.give_slot(now, next, out)
+        {}
+    }
+
+    fn give_slot(&mut self, now: Instant, next: ConnId, out: &mut Outbox<E>) -> bool {
+        let given = self.admit(now, next, out);
+        // The other kind has its turn.
+        self.newest_next ^= given;
+        given
+    }
+
+    /// Is anybody choked and interested?
+    pub(crate) fn somebody_waits(&self) -> bool {
+        self.conns.iter().any(|(_, peer)| peer.waits_for_slot())
     }
 
     /// Who gets the next slot.
-    pub(crate) fn next_for_slot(&mut self) -> Option<ConnId> {
+    fn next_for_slot(&self) -> Option<ConnId> {
         let mut hosts: BTreeMap<IpAddr, u32> = BTreeMap::new();
         for (_, peer) in self.conns.iter().filter(|(_, peer)| peer.peer_interested && !peer.am_choking) {
             *hosts.entry(peer.host()).or_default() += 1;
         }
-        let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
-        let waiting = self.conns.iter().filter(|(_, peer)| waits(peer));
+        let waiting = self.conns.iter().filter(|(_, peer)| peer.waits_for_slot());
         let rank = |peer: &Peer<E>| (hosts.get(&peer.host()).copied().unwrap_or(0), peer.slot.wasted);
-        self.newest_next = !self.newest_next;
         let next = if self.newest_next {
-            waiting.min_by_key(|(conn, peer)| (rank(peer), Reverse((peer.slot.waits_since, *conn))))
+            waiting.min_by_key(|(conn, peer)| (rank(peer), Reverse((peer.slot.asked, *conn))))
         } else {
             waiting.min_by_key(|(conn, peer)| (rank(peer), peer.slot.waits_since, *conn))
         };

@@ -7,7 +7,7 @@
 
 use core::cmp::Reverse;
 use core::net::IpAddr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::boundary::{Address as _, DisconnectReason, Env, Outbox};
 use crate::time::{Instant, NANOS_PER_SEC, nanos};
@@ -91,18 +91,35 @@ impl<E: Env> Torrent<E> {
             && half_open < limits.half_open as usize
     }
 
-    /// The connection that is of least use gives way to a newcomer.
-    pub(crate) fn make_room(&mut self, now: Instant, out: &mut Outbox<E>) -> bool {
-        let Some(patience) = self.config.timeouts.useless else { return false };
-        let mut hosts: BTreeMap<IpAddr, u32> = BTreeMap::new();
+    /// How many connections there are of each host.
+    fn hosts(&self) -> BTreeMap<IpAddr, u32> {
+        let mut hosts = BTreeMap::new();
         for (_, peer) in self.conns.iter() {
             *hosts.entry(peer.host()).or_default() += 1;
         }
+        hosts
+    }
+
+    /// More connections of one host than this are a crowd.
+    fn company(&self) -> u32 {
+        (self.config.limits.connections / CROWD).max(COMPANY)
+    }
+
+    /// The hosts that have a large part of the table.
+    pub(crate) fn crowds(&self) -> BTreeSet<IpAddr> {
+        let company = self.company();
+        self.hosts().into_iter().filter(|&(_, number)| number > company).map(|(host, _)| host).collect()
+    }
+
+    /// The connection that is of least use gives way to a newcomer.
+    pub(crate) fn make_room(&mut self, now: Instant, out: &mut Outbox<E>) -> bool {
+        let Some(patience) = self.config.timeouts.useless else { return false };
+        let (hosts, company) = (self.hosts(), self.company());
         let mut least = None;
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
             let from_there = hosts.get(&peer.host()).copied().unwrap_or(0);
-            let in_crowd = from_there > (self.config.limits.connections / CROWD).max(COMPANY);
+            let in_crowd = from_there > company;
             let Some(worth) = peer.worth(now, nanos(patience), in_crowd) else { continue };
             // The oldest has had most time to show what it is there for.
             let rank = (!in_crowd, worth, Reverse(from_there), peer.since, conn);

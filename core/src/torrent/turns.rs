@@ -78,11 +78,6 @@ impl<E: Env> Torrent<E> {
         wanted
     }
 
-    fn somebody_waits(&self) -> bool {
-        let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
-        self.conns.iter().any(|(_, peer)| waits(peer))
-    }
-
     /// Are there turns, and does somebody wait for one? Then who is served is choked after a piece.
     pub(crate) fn turns_are_awaited(&self) -> bool {
         self.turn_holders().is_some() && self.somebody_waits()

@@ -21,6 +21,7 @@ impl<E: Env> Torrent<E> {
         if core::mem::replace(&mut peer.peer_interested, true) {
             return;
         }
+        peer.slot.ask(now);
         let was_choking = peer.am_choking;
         let admitted = self.admit(now, conn, out);
         if !was_choking && !admitted {
@@ -69,14 +70,11 @@ impl<E: Env> Torrent<E> {
             return;
         }
         if self.config.timeouts.unused_slot.is_some() && self.turn_holders().is_none() {
-            while let Some(next) = self.next_for_slot()
-                && self.admit(now, next, out)
-            {}
+            self.give_slots(now, out);
             return;
         }
-        let waits = |peer: &Peer<E>| peer.is_open() && peer.am_choking && peer.peer_interested;
         let mut waiting: Vec<ConnId> =
-            self.conns.iter().filter(|(_, peer)| waits(peer)).map(|(conn, _)| conn).collect();
+            self.conns.iter().filter(|(_, peer)| peer.waits_for_slot()).map(|(conn, _)| conn).collect();
         self.rng.shuffle(&mut waiting);
         if self.turn_holders().is_some() {
             waiting.sort_by_key(|&conn| self.conns.get(conn).map(|peer| peer.unchoked_at));

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use minibit_core::boundary::DisconnectReason;
+use minibit_core::boundary::{DisconnectReason, SimAddr};
 use minibit_core::config::{Config, Limits};
 use minibit_core::message::MessageKind;
 use minibit_core::{Bitfield, BlockSpan, ConnId, Input, Instant, Message};
 
-use crate::support::solo::{Said, closed, kinds};
+use crate::support::solo::{Said, accepted, closed, handshake, kinds};
 use crate::support::{BLOCK, Solo, geometry, pieces, plain};
 
 /// Honest peers are served within this (R11).
@@ -104,6 +104,59 @@ fn one_who_reads_is_served_among_those_who_do_not() {
         let (conn, said) = honest(&mut solo);
         let waited = waits(&mut solo, conn, said);
         assert!(waited <= SERVED_WITHIN, "after {waited:?} among {crowd}");
+    }
+}
+
+/// Many connections of one host that take a block whenever they may, and one of the same host that is like them: somebody else
+/// of that host is served soon, whether it is new or has been there all the time.
+#[test]
+fn one_who_asks_is_served_among_a_crowd_that_takes_blocks() {
+    for have in ["********", "****...."] {
+        let mut solo = Solo::new(lan(), geometry(8, 4), &pieces(have));
+        let friend = of_the_crowd(&mut solo);
+        let crowd: Vec<ConnId> = (0..1_000).map(|_| of_the_crowd(&mut solo)).collect();
+        for &conn in &crowd {
+            solo.hear(conn, Message::Interested);
+        }
+        crowd_takes_blocks(&mut solo, &crowd, Duration::from_secs(15), None);
+        for round in 0..4 {
+            for conn in [friend, of_the_crowd(&mut solo)] {
+                let begun = solo.now;
+                solo.hear(conn, Message::Interested);
+                crowd_takes_blocks(&mut solo, &crowd, SERVED_WITHIN, Some(conn));
+                let waited = solo.now - begun;
+                assert!(waited < SERVED_WITHIN, "{have}: {conn:?} is not served in round {round}");
+                solo.hear(conn, Message::NotInterested);
+            }
+        }
+    }
+}
+
+/// One of many connections from the same host shakes hands.
+fn of_the_crowd(solo: &mut Solo) -> ConnId {
+    solo.strangers += 1;
+    let said = solo.input(Input::Incoming { ticket: solo.strangers, addr: SimAddr(7) });
+    let conn = accepted(&said).expect("there is room");
+    solo.hear(conn, handshake(solo.strangers, true));
+    conn
+}
+
+/// Every quarter of a second each of the crowd that may asks for a block; until this one is unchoked, or the time is over.
+fn crowd_takes_blocks(solo: &mut Solo, crowd: &[ConnId], time: Duration, until: Option<ConnId>) {
+    let end = solo.now + time;
+    while solo.now < end && until.is_none_or(|conn| solo.view(conn).unwrap().am_choking) {
+        let takers: Vec<ConnId> = solo
+            .torrent
+            .connections()
+            .filter(|view| !view.am_choking && crowd.contains(&view.conn))
+            .map(|view| view.conn)
+            .collect();
+        assert!(!takers.is_empty(), "the crowd is served as well");
+        for conn in takers {
+            let span = BlockSpan { index: 1, begin: 0, length: BLOCK };
+            assert!(has(&solo.hear(conn, Message::Request(span)), conn, MessageKind::Piece));
+        }
+        solo.wait(Duration::from_millis(250));
     }
 }
 

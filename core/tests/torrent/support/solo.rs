@@ -32,7 +32,7 @@ pub(crate) struct Solo {
     outbox: Outbox<Simulated>,
     witness: Witness,
     rng: Rng,
-    strangers: u32,
+    pub(crate) strangers: u32,
 }
 
 impl Solo {

@@ -25,6 +25,8 @@ const PER_CONNECTION: u64 = 64 << 10;
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks of an attacker at all of its connections.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Less than a block.
+const LITTLE: usize = 4 << 10;
 /// Honest peers that come during a flood, one a second.
 const HONEST: u8 = 6;
 
@@ -35,6 +37,8 @@ struct Flood {
     connections: u32,
     opening: fn(&Metainfo, u32) -> Vec<u8>,
     drip: &'static [u8],
+    /// After every pause it reads as much at most.
+    reads: usize,
     /// Who is shown out comes again.
     comes_again: bool,
 }
@@ -47,12 +51,20 @@ fn greeting(metainfo: &Metainfo, number: u32, then: &[Message<Bytes>]) -> Vec<u8
 }
 
 const FLOODS: &[Flood] = &[
-    Flood { name: "silent", connections: 1000, opening: |_, _| Vec::new(), drip: b"", comes_again: true },
+    Flood {
+        name: "silent",
+        connections: 1000,
+        opening: |_, _| Vec::new(),
+        drip: b"",
+        reads: LITTLE,
+        comes_again: true,
+    },
     Flood {
         name: "half a handshake",
         connections: 1000,
         opening: |metainfo, number| greeting(metainfo, number, &[])[..50].to_vec(),
         drip: b"",
+        reads: LITTLE,
         comes_again: true,
     },
     Flood {
@@ -60,6 +72,7 @@ const FLOODS: &[Flood] = &[
         connections: 1000,
         opening: |metainfo, number| greeting(metainfo, number, &[]),
         drip: b"",
+        reads: LITTLE,
         comes_again: true,
     },
     Flood {
@@ -67,6 +80,7 @@ const FLOODS: &[Flood] = &[
         connections: 300,
         opening: |metainfo, number| greeting(metainfo, number, &[Message::Interested]),
         drip: b"",
+        reads: LITTLE,
         comes_again: false,
     },
     Flood {
@@ -74,6 +88,7 @@ const FLOODS: &[Flood] = &[
         connections: 1000,
         opening: |metainfo, number| greeting(metainfo, number, &[Message::Interested]),
         drip: b"",
+        reads: LITTLE,
         comes_again: false,
     },
     Flood {
@@ -81,6 +96,7 @@ const FLOODS: &[Flood] = &[
         connections: 300,
         opening: |metainfo, number| greeting(metainfo, number, &[Message::Interested]),
         drip: &[0; 4],
+        reads: LITTLE,
         comes_again: false,
     },
     Flood {
@@ -92,6 +108,7 @@ const FLOODS: &[Flood] = &[
             bytes
         },
         drip: b"d",
+        reads: LITTLE,
         comes_again: false,
     },
     Flood {
@@ -102,6 +119,16 @@ const FLOODS: &[Flood] = &[
             greeting(metainfo, number, &[&[Message::Interested][..], &requests].concat())
         },
         drip: b"",
+        reads: LITTLE,
+        comes_again: false,
+    },
+    Flood {
+        name: "taking a block now and then",
+        connections: 1000,
+        opening: |metainfo, number| greeting(metainfo, number, &[Message::Interested]),
+        // A request for the first block.
+        drip: &[0, 0, 0, 13, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0],
+        reads: 64 << 10,
         comes_again: false,
     },
 ];
@@ -115,13 +142,14 @@ impl Flood {
             streams.resize_with(self.connections as usize, || None);
             let mut opened = 0;
             while !over.load(Ordering::Relaxed) {
+                let mut heard = vec![0; self.reads];
                 for (stream, number) in streams.iter_mut().zip(0..) {
                     let first = opened < self.connections;
                     if stream.is_none() && (first || self.comes_again) {
                         *stream = open(addr, &(self.opening)(&metainfo, number));
                         opened += 1;
                     } else if let Some(open) = stream
-                        && (open.write_all(self.drip).is_err() || matches!(open.read(&mut [0; 4096]), Ok(0)))
+                        && (open.write_all(self.drip).is_err() || matches!(open.read(&mut heard), Ok(0)))
                     {
                         *stream = None;
                     }
