@@ -26,6 +26,8 @@ const LAN_DIALS_PER_SECOND: u32 = 10;
 const LAN_USELESS: Duration = Duration::from_secs(2);
 /// Many round trips: who has an unchoke for so long and asks for nothing has no use for it.
 const LAN_UNUSED_SLOT: Duration = Duration::from_secs(1);
+/// Three strangers that send nothing hold every place of the endgame, and would hold up the end until their requests time out.
+const LAN_SILENT: Duration = Duration::from_secs(2);
 /// Who starts a seeder and a leecher at the same time does not wait for a minute. Doubled each time, it is four dials in the first minute, of an
 /// address that does not answer.
 const LAN_RECONNECT_ALONE: Duration = Duration::from_secs(4);
@@ -212,6 +214,9 @@ pub struct Timeouts {
     /// While somebody waits for one: the slot of a peer that asks for nothing for so long is passed on, and so is that of one that
     /// reads nothing. `None`: only when the choker's next round says so.
     pub unused_slot: Option<Duration>,
+    /// In the endgame: who has never sent a block and has owed one for so long gives its place to a peer that has, for blocks of 16 KiB; longer
+    /// for longer ones. `None`: when its requests time out.
+    pub silent: Option<Duration>,
     /// An address that failed is not dialled again for so long; doubled at each failure in a row.
     pub reconnect: Duration,
     /// The same where nobody answered and there is no connection at all: who is called may be about to start. `None`: no
@@ -339,6 +344,7 @@ impl Config {
         }
         self.timeouts.useless = Some(LAN_USELESS);
         self.timeouts.unused_slot = Some(LAN_UNUSED_SLOT);
+        self.timeouts.silent = Some(LAN_SILENT);
         self.timeouts.reconnect_alone = Some(LAN_RECONNECT_ALONE);
         self
     }

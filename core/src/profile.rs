@@ -179,6 +179,7 @@ const BITTORRENT: Config = Config {
         useless: None,
         // Nor does it look at slots between two rounds.
         unused_slot: None,
+        silent: None,
         // No address is dialled twice within a minute, or a swarm could be turned against a third party (Naoumov and Ross
         // 2006).
         reconnect: Duration::from_mins(1),

@@ -109,7 +109,7 @@ impl<E: Env> Torrent<E> {
                 peer.pipeline.resume(now);
             }
             let block = self.next_block(conn).or_else(|| self.steal(now, conn, out));
-            let Some(block) = block.or_else(|| self.endgame_block(conn)) else { return };
+            let Some(block) = block.or_else(|| self.endgame_block(now, conn, out)) else { return };
             self.ask(now, conn, block, out);
         }
     }

@@ -2,12 +2,14 @@
 //!
 //! First it takes work over from the back of the longest queue, until the two are nearly level: work stealing, as among processors. A
 //! neighbour that serves us slowly, or serves others before us, does not hold up what another one could send now. At the very end, when
-//! every block is asked for, it asks for what is late a second and a third time (Cohen 2003, *Endgame Mode*).
+//! every block is asked for, it asks for what is late a second and a third time (Cohen 2003, *Endgame Mode*). Where three have been asked and
+//! [`Timeouts::silent`](crate::config::Timeouts) is set, who has given something takes the place of one that never has: it would be waited for until its
+//! requests time out.
 
 use crate::boundary::{Env, Outbox};
 use crate::id::{BlockRef, ConnId};
 use crate::message::Message;
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use crate::torrent::Torrent;
 use crate::torrent::peer::Outstanding;
 
@@ -43,7 +45,12 @@ impl<E: Env> Torrent<E> {
     }
 
     /// Everything is asked for: a peer with nothing to do is asked for a block that another one is late with.
-    pub(crate) fn endgame_block(&mut self, conn: ConnId) -> Option<BlockRef> {
+    pub(crate) fn endgame_block(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        out: &mut Outbox<E>,
+    ) -> Option<BlockRef> {
         let peer = self.conns.get(conn)?;
         let idle = peer.outstanding.is_empty() && !peer.peer_choking;
         if !self.config.endgame || !idle || self.picker.wanted_count() > 0 || self.partials.any_free() {
@@ -59,8 +66,33 @@ impl<E: Env> Torrent<E> {
         }
         late.sort_by_key(|request| (request.asked, request.block));
         let block =
-            late.iter().map(|request| request.block).find(|&block| self.partials.may_ask_again(block))?;
-        self.partials.ask_again(block);
+            late.iter().map(|request| request.block).find(|&block| self.partials.may_ask_again(block));
+        if let Some(block) = block {
+            self.partials.ask_again(block);
+            return Some(block);
+        }
+        self.relieve_the_silent(now, conn, out)
+    }
+
+    /// Takes back the oldest request of the one that has been silent longest, of those that have never sent a block; the block counts as
+    /// asked for.
+    fn relieve_the_silent(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> Option<BlockRef> {
+        let peer = self.conns.get(conn).filter(|peer| peer.downloaded > 0)?;
+        let patience = nanos(self.config.timeouts.silent?).saturating_mul(self.timeout_scale());
+        let could = |request: &Outstanding| {
+            peer.would_send(request.block.piece) && self.partials.may_move(request.block)
+        };
+        let silent =
+            self.conns.iter().filter(|(_, other)| other.downloaded == 0).filter_map(|(other, silent)| {
+                let since = silent.owing_since.filter(|&since| now.nanos_since(since) >= patience)?;
+                silent.outstanding.iter().position(could).map(|at| (since, other, at))
+            });
+        let (_, other, at) = silent.min()?;
+        let silent = self.conns.get_mut(other)?;
+        let block = silent.outstanding.remove(at)?.block;
+        silent.expect(block);
+        silent.last_sent = now;
+        out.send(other, Message::Cancel(self.geometry.span(block)));
         Some(block)
     }
 }

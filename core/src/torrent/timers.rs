@@ -115,7 +115,7 @@ impl<E: Env> Torrent<E> {
     }
 
     /// Time-outs that concern blocks are longer by so much, for longer blocks.
-    fn timeout_scale(&self) -> u64 {
+    pub(crate) fn timeout_scale(&self) -> u64 {
         u64::from(self.geometry.nominal_block_len()).div_ceil(TIMEOUT_BLOCK)
     }
 

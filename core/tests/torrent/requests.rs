@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use minibit_core::boundary::{DisconnectReason, Violation};
 use minibit_core::config::{Config, Requests};
 use minibit_core::message::MessageKind;
-use minibit_core::{BlockSpan, ConnId, Message};
+use minibit_core::{BlockSpan, ConnId, Instant, Message};
 
 use crate::support::solo::{closed, kinds, messages, requests};
 use crate::support::{BLOCK, Solo, fixed, geometry, pieces, plain, without_fast};
@@ -199,6 +199,25 @@ fn the_endgame_asks_three_peers_and_takes_the_late_requests_back() {
         .sum();
     assert!(cancels >= 1 && cancels <= copies as usize, "{cancels} of {copies}");
     assert!(kinds(&said, first).contains(&MessageKind::Cancel));
+}
+
+/// Three that claim everything and send nothing hold all places of the endgame: who does send has what they owe within two looks.
+#[test]
+fn the_silent_do_not_hold_up_the_end() {
+    for silent in 1..=6 {
+        let mut solo = Solo::leecher(fixed(2).for_lan(), geometry(2, 4));
+        (0..silent).for_each(|_| drop(solo.meet_seed(true)));
+        let (honest, mut asked) = solo.meet_seed(true);
+        (0..silent).for_each(|_| drop(solo.meet_seed(true)));
+        while !solo.torrent.is_complete() {
+            let said = match asked.pop() {
+                Some(span) => solo.give(honest, span),
+                None => solo.wait(Duration::from_millis(100)),
+            };
+            asked.extend(requests(&said, honest));
+            assert!(solo.now < Instant::from_secs(11), "{silent} silent ones on each side hold it up");
+        }
+    }
 }
 
 #[test]

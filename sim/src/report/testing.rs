@@ -407,6 +407,7 @@ fn config() -> Config {
             idle: second * 180,
             useless: None,
             unused_slot: None,
+            silent: None,
             reconnect_alone: None,
             reconnect: second * 30,
         },
