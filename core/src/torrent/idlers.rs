@@ -129,18 +129,13 @@ impl<E: Env> Torrent<E> {
             if !wasted && !had_its_turn() {
                 continue;
             }
-            if !self.somebody_waits() {
-                break;
-            }
+            let Some(next) = self.next_for_slot() else { break };
             if let Some(peer) = self.conns.get_mut(holder).filter(|_| wasted) {
                 peer.slot.wasted = peer.slot.wasted.saturating_add(1);
             }
             self.choker.forget(holder);
-            let next = self.next_for_slot();
             self.choke(now, holder, out);
-            if let Some(next) = next {
-                self.give_slot(now, next, out);
-            }
+            self.give_slot(now, next, out);
         }
         self.drop_stuck(now, out);
         self.timers.slots = self.somebody_waits().then_some(now + LOOK);
