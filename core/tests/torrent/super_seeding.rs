@@ -119,3 +119,29 @@ fn what_is_on_its_way_is_not_shown_again() {
         assert_eq!(shown(&later, third).len(), 1, "passed on: {passed_on}");
     }
 }
+
+/// Who has left with what it was shown passes nothing on: nothing is on its way, and who comes then waits for nothing.
+#[test]
+fn what_has_left_with_a_peer_is_not_waited_for() {
+    let mut swarm = Swarm::<Simulated>::new(geometry(40, 1), World::default(), 1);
+    swarm.seed(super_seeding());
+    let first = swarm.leecher(plain());
+    swarm.introduce(first, &[0]);
+    swarm.finish(Duration::from_mins(1));
+    swarm.crash(first);
+    let second = swarm.leecher(plain());
+    swarm.introduce(second, &[0]);
+    swarm.finish(Duration::from_secs(20));
+}
+
+/// Two that do not know each other wait for half a minute in all, and not for each piece that the other one was shown.
+#[test]
+fn nobody_waits_for_each_piece_anew() {
+    let mut swarm = Swarm::<Simulated>::new(geometry(40, 1), World::default(), 1);
+    swarm.seed(super_seeding());
+    for _ in 0..2 {
+        let member = swarm.leecher(plain());
+        swarm.introduce(member, &[0]);
+    }
+    swarm.finish(Duration::from_mins(3));
+}
