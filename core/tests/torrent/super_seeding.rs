@@ -145,3 +145,22 @@ fn nobody_waits_for_each_piece_anew() {
     }
     swarm.finish(Duration::from_mins(3));
 }
+
+/// Who has waited in vain waits again when something of what was on its way has come somewhere, and not for ever.
+#[test]
+fn it_is_worth_waiting_again_when_something_has_come() {
+    let mut solo = Solo::seeder(super_seeding(), geometry(4, 1));
+    let others: Vec<(ConnId, u32)> = (0..4)
+        .map(|_| {
+            let (conn, said) = solo.greet_saying(false);
+            (conn, shown(&said, conn)[0])
+        })
+        .collect();
+    let (late, said) = solo.greet_saying(false);
+    assert!(shown(&said, late).is_empty());
+    let waited = shown(&solo.wait(Duration::from_secs(40)), late);
+    let (from, _) = *others.iter().find(|&&(_, piece)| waited != [piece]).unwrap();
+    let said = solo.hear(from, Message::Have { index: waited[0] });
+    assert!(shown(&said, late).is_empty());
+    assert_eq!(shown(&solo.wait(Duration::from_secs(40)), late).len(), 1);
+}
