@@ -106,14 +106,17 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     fn frame(text: &[u8]) -> Bytes {
         [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat().into()
     }
 
-    /// An engine with a full queue of requests takes no more before blocks have left: neither may wait for the other.
-    #[tokio::test]
+    /// An engine with a full queue of requests takes no more before blocks have left: neither may wait for the other. Time passes at
+    /// once when they do.
+    #[tokio::test(start_paused = true)]
     async fn what_the_engine_says_does_not_wait_for_what_it_hears() {
         let (stream, mut engine) = tokio::io::duplex(WAITING);
         let mut part = Part::over(stream);
@@ -125,12 +128,13 @@ mod tests {
             engine.read_exact(&mut heard).await.unwrap();
             assert_eq!(heard, asked);
         });
+        let patience = std::time::Duration::from_mins(1);
         part.hand_on(&question);
         assert!(!part.has_room());
-        assert_eq!(part.step().await, Step::Said(frame(&block)));
-        assert_eq!(part.step().await, Step::Heard);
+        assert_eq!(timeout(patience, part.step()).await, Ok(Step::Said(frame(&block))));
+        assert_eq!(timeout(patience, part.step()).await, Ok(Step::Heard));
         assert!(part.has_room());
         engine.await.unwrap();
-        assert_eq!(part.step().await, Step::Parted);
+        assert_eq!(timeout(patience, part.step()).await, Ok(Step::Parted));
     }
 }
