@@ -34,8 +34,7 @@ pub(crate) struct Named {
     pub(crate) trackers: Vec<TrackerAddress>,
 }
 
-/// What the trackers list that speak S4, of which there is no metainfo among what was `found`. Those that do not speak it have
-/// nothing to say.
+/// What the trackers list that speak S4, whether there is metainfo of it or not. Those that do not speak it have nothing to say.
 pub(crate) async fn shelves(sources: &Sources) -> Vec<Named> {
     let mut asked = JoinSet::new();
     for tracker in sources.trackers.iter().cloned() {
