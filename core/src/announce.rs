@@ -200,7 +200,7 @@ impl Announce {
     }
 
     /// Nothing more will be downloaded although something is missing: every announce that is no other event says so from now on
-    /// (BEP 21), the first of them as soon as may be.
+    /// (BEP 21), the first of them as soon as may be, until the tracker refuses one.
     pub fn pause(&mut self, now: Instant) {
         if self.phase == Phase::Running && !self.paused {
             self.paused = true;
@@ -332,6 +332,11 @@ impl Announce {
                 now.max(since.unwrap_or(now) + gap)
             }
         } else {
+            if event == AnnounceEvent::Paused && matches!(result, Err(AnnounceError::Refused(_))) {
+                // Some trackers have not heard of BEP 21, and refuse what they do not know: better a leecher than nobody.
+                self.paused = false;
+                self.owed.retain(|&owed| owed != event);
+            }
             let pause = pause(self.failures, rng);
             self.failures = self.failures.saturating_add(1);
             // An event that happened meanwhile has not been tried yet, and does not wait for a regular announce's turn.

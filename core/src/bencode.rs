@@ -1,8 +1,9 @@
 //! Bencoding (BEP 3, *bencoding*), read strictly and without copying.
 //!
-//! There is one way to write a value, and only that one is read: keys are sorted and unique, numbers have no leading zeros
+//! There is one way to write a value, and of metainfo only that one is read: keys are sorted and unique, numbers have no leading zeros
 //! and there is no `-0`. So what was read can be written again to the same bytes, and everybody agrees on the hash of a
-//! dictionary's [span](Dict::as_bytes), which is what an info-hash is.
+//! dictionary's [span](Dict::as_bytes), which is what an info-hash is. What trackers and peers say names nothing: there keys may come
+//! [in any order](parse_any_order), as some programs write them and all others read them.
 //!
 //! The whole input is checked once, by a walk that keeps nothing but its depth; a [`Value`] then is a view of the input that
 //! is walked again where it is looked at. Input of any shape costs no memory, time in proportion to its length, and a stack
@@ -114,20 +115,28 @@ pub enum Value<'a> {
 /// # Errors
 /// When the input is not exactly one canonical value, or beyond [`MAX_DEPTH`] or [`MAX_TOKENS`].
 pub fn parse(input: &[u8]) -> Result<Value<'_>, BencodeError> {
-    let (value, rest) = parse_prefix(input)?;
-    if rest.is_empty() {
-        Ok(value)
-    } else {
-        Err(BencodeError::Trailing { at: input.len().saturating_sub(rest.len()) })
-    }
+    whole(Scanner::new(input))
 }
 
-/// Reads the value that the input begins with, and returns what follows it: BEP 9's `data` has raw bytes there.
+/// The same, with the keys of dictionaries in any order. Of one that is there twice the first counts.
 ///
 /// # Errors
-/// When the input does not begin with a canonical value, or it is beyond [`MAX_DEPTH`] or [`MAX_TOKENS`].
+/// Those of [`parse`], but for [`BencodeError::KeyOrder`].
+pub fn parse_any_order(input: &[u8]) -> Result<Value<'_>, BencodeError> {
+    whole(Scanner::in_any_order(input))
+}
+
+fn whole(mut scanner: Scanner<'_>) -> Result<Value<'_>, BencodeError> {
+    let value = scanner.value()?;
+    if scanner.rest().is_empty() { Ok(value) } else { Err(BencodeError::Trailing { at: scanner.at() }) }
+}
+
+/// Reads the value that the input begins with, its keys in any order, and returns what follows it: BEP 9's `data` has raw bytes there.
+///
+/// # Errors
+/// When the input does not begin with such a value, or it is beyond [`MAX_DEPTH`] or [`MAX_TOKENS`].
 pub fn parse_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), BencodeError> {
-    let mut scanner = Scanner::new(input);
+    let mut scanner = Scanner::in_any_order(input);
     let value = scanner.value()?;
     Ok((value, scanner.rest()))
 }
@@ -177,7 +186,7 @@ pub struct Dict<'a> {
 }
 
 impl<'a> Dict<'a> {
-    /// The keys, ascending, and their values. Each costs a walk over its own bytes.
+    /// The keys in their order, and their values. Each costs a walk over its own bytes.
     pub fn iter(self) -> impl Iterator<Item = (&'a [u8], Value<'a>)> {
         let mut scanner = Scanner::within(self.span);
         core::iter::from_fn(move || scanner.entry())
@@ -186,8 +195,7 @@ impl<'a> Dict<'a> {
     /// The value of a key. Walks over all that comes before it.
     pub fn get(self, key: impl AsRef<[u8]>) -> Option<Value<'a>> {
         let key = key.as_ref();
-        let (found, value) = self.iter().find(|&(candidate, _)| candidate >= key)?;
-        (found == key).then_some(value)
+        self.iter().find(|&(candidate, _)| candidate == key).map(|(_, value)| value)
     }
 
     /// The dictionary as it stands in the input: what an info-hash is the hash of.

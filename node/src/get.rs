@@ -357,12 +357,18 @@ fn resumable(options: &Get, failure: Failure) -> Failure {
     if pour::is_wanted(options) {
         return failure;
     }
-    let output = show::quoted(&show::harmless(&options.output.display().to_string()));
-    let tracker = options.network.discovery.trackers.first();
+    let mut output = show::harmless(&options.output.display().to_string());
+    if output.starts_with('-') {
+        // It is a place, and no option.
+        output.insert_str(0, "./");
+    }
+    let peers: Vec<String> = options.network.peers.iter().map(|peer| format!(" --peer {peer}")).collect();
     failure.hint(format!(
-        "{} get -o {output}{}{} {} goes on from there",
+        "{} get -o {}{}{}{} {} goes on from there",
         called_as(),
-        tracker.map(|url| format!(" --tracker {url}")).unwrap_or_default(),
+        show::quoted(&output),
+        options.network.discovery.typed(),
+        peers.concat(),
         options.choices.flag(),
         show::quoted(&show::harmless(&options.what)),
     ))

@@ -168,15 +168,14 @@ fn announce(options: &Seed, given: &Given) -> io::Result<()> {
         right if right == pieces => String::new(),
         right => format!(", {right} of {pieces} pieces of it right"),
     };
-    let tracker = options.network.discovery.trackers.first();
     writeln!(
         io::stderr(),
-        "{name}: {}{note}, info-hash {}\nothers get it with: {} get {}{}{}",
+        "{name}: {}{note}, info-hash {}\nothers get it with: {} get{}{} {}",
         show::size(metainfo.geometry().len()),
         metainfo.info_hash().to_hex(),
         called_as(),
-        show::quoted(&name),
-        tracker.map(|url| format!(" --tracker {url}")).unwrap_or_default(),
+        options.network.discovery.typed(),
         options.choices.flag(),
+        show::quoted(&name),
     )
 }

@@ -24,7 +24,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use self::part::Part;
+use self::part::{Part, Step};
 use crate::engine;
 use crate::frames::{Ending, Frames, read_more, send};
 use crate::limits::{COMMAND_IDLE, COMMANDS_PER_CONNECTION, KEEP_ALIVE, LAST_PIECE, MEMBERS, NEWS};
@@ -113,14 +113,15 @@ impl Desk {
         // Once a peer's message has come.
         let mut part: Option<Part> = None;
         loop {
-            let said = async {
+            let has_room = part.as_ref().is_none_or(Part::has_room);
+            let step = async {
                 match &mut part {
-                    Some(part) => part.next().await,
+                    Some(part) => part.step().await,
                     None => std::future::pending().await,
                 }
             };
             let frame = tokio::select! {
-                frame = self.frames.receive(stream, &mut buffer, Duration::MAX) => frame?,
+                frame = self.frames.receive(stream, &mut buffer, Duration::MAX), if has_room => frame?,
                 told = news.recv() => match told {
                     Some(told) => {
                         send(stream, &told).await?;
@@ -129,11 +130,12 @@ impl Desk {
                     // Somebody else has this place now.
                     None => return Ok(()),
                 },
-                said = said => {
-                    match said {
-                        Some(said) => timeout(LAST_PIECE, stream.write_all(&said)).await??,
-                        // The seed has parted with the peer, which stays registered.
-                        None => part = None,
+                step = step => {
+                    match step {
+                        Step::Said(said) => timeout(LAST_PIECE, stream.write_all(&said)).await??,
+                        Step::Heard => {}
+                        // The peer stays registered.
+                        Step::Parted => part = None,
                     }
                     continue;
                 }
@@ -146,18 +148,15 @@ impl Desk {
             };
             if let Some(info_hash) = registered {
                 drop(place);
-                let known = match part.take() {
-                    Some(part) => Some(part),
-                    None => Part::begin(&self.engine, addr, system, info_hash).await,
-                };
-                let Some(mut known) = known else {
+                if part.is_none() {
+                    part = Part::begin(&self.engine, addr, system, info_hash).await;
+                }
+                if let Some(part) = &mut part {
+                    part.hand_on(&frame);
+                } else {
                     let mut refusal = BytesMut::new();
                     Reply::Error(NO_PEER.into()).encode(system, &mut refusal);
                     send(stream, &refusal).await?;
-                    continue;
-                };
-                if known.hand_on(&frame).await.is_ok() {
-                    part = Some(known);
                 }
                 continue;
             }

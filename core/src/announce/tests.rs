@@ -47,6 +47,11 @@ impl Client {
         self.announce.answered::<u32>(self.now, &Err(AnnounceError::Unreachable), &mut self.rng);
     }
 
+    fn refuse(&mut self) {
+        let refused = AnnounceError::Refused("what is paused?".into());
+        self.announce.answered::<u32>(self.now, &Err(refused), &mut self.rng);
+    }
+
     /// Seconds until the next announce.
     fn wait(&self) -> Option<u64> {
         self.announce.poll_timeout().map(|due| (due - self.now).as_secs())
@@ -376,4 +381,21 @@ fn a_partial_seed_says_so_in_every_announce() {
     client.announce.stop(client.now);
     assert_eq!(client.poll(), Some(AnnounceEvent::Stopped));
     assert_eq!(client.poll(), None);
+}
+
+/// A tracker that goes by BEP 3 alone may refuse an event that it does not know, and would forget us.
+#[test]
+fn who_refuses_to_hear_of_partial_seeds_hears_of_a_peer() {
+    let mut client = Client::started(CHOICES);
+    client.announce.pause(client.now);
+    client.poll();
+    client.answer(secs(1_800), None);
+    assert_eq!(client.poll(), Some(AnnounceEvent::Paused));
+    client.refuse();
+    let pause = client.wait().unwrap();
+    assert!((13..=17).contains(&pause), "{pause} s");
+    client.pass(pause + 1);
+    assert_eq!(client.poll(), Some(AnnounceEvent::None));
+    client.answer(secs(1_800), None);
+    assert_eq!((client.poll(), client.wait()), (None, Some(1_800)));
 }

@@ -8,17 +8,29 @@ pub(super) struct Scanner<'a> {
     input: &'a [u8],
     at: usize,
     tokens: u32,
+    /// Keys have to be sorted and unique.
+    ordered: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// At the start of a value.
     pub(super) const fn new(input: &'a [u8]) -> Self {
-        Self { input, at: 0, tokens: MAX_TOKENS }
+        Self { input, at: 0, tokens: MAX_TOKENS, ordered: true }
+    }
+
+    /// The same, with keys in any order.
+    pub(super) const fn in_any_order(input: &'a [u8]) -> Self {
+        Self { ordered: false, ..Self::new(input) }
     }
 
     /// At the first element of a list or dictionary that has been checked.
     pub(super) const fn within(span: &'a [u8]) -> Self {
-        Self { input: span, at: 1, tokens: MAX_TOKENS }
+        Self { input: span, at: 1, tokens: MAX_TOKENS, ordered: false }
+    }
+
+    /// Bytes that have been walked over.
+    pub(super) const fn at(&self) -> usize {
+        self.at
     }
 
     /// What has not been walked over.
@@ -81,7 +93,7 @@ impl<'a> Scanner<'a> {
                 return Err(BencodeError::Key { at });
             }
             let key = self.string()?;
-            if last.is_some_and(|last| last >= key) {
+            if self.ordered && last.is_some_and(|last| last >= key) {
                 return Err(BencodeError::KeyOrder { at });
             }
             last = Some(key);

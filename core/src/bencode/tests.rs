@@ -114,6 +114,21 @@ fn what_is_not_canonical_is_refused() {
     }
 }
 
+/// Programs that do not sort are understood where no hash depends on it. What is deeper in it is not looked at more strictly.
+#[test]
+fn keys_in_any_order_are_found() {
+    let said = b"d1:bi1e1:ad1:zi2e1:yi3ee1:bi4ee";
+    assert_eq!(parse(said), Err(E::KeyOrder { at: 7 }));
+    let dict = parse_any_order(said).unwrap().as_dict().unwrap();
+    assert_eq!(dict.get("b"), Some(Value::Integer(1)), "the first one");
+    let inner = dict.get("a").and_then(Value::as_dict).unwrap();
+    assert_eq!((inner.get("y"), inner.get("z")), (Some(Value::Integer(3)), Some(Value::Integer(2))));
+    assert_eq!((dict.get("c"), inner.get("a")), (None, None));
+    assert_eq!(parse_any_order(b"d1:bi1e1:ai03ee"), Err(E::LeadingZero { at: 11 }));
+    assert_eq!(parse_any_order(b"d1:bi1eee"), Err(E::Trailing { at: 8 }));
+    assert_eq!(parse_prefix(b"d1:bi1e1:ai2eeraw").map(|(_, rest)| rest), Ok(&b"raw"[..]));
+}
+
 #[test]
 fn what_follows_a_value_can_be_had() {
     let (value, rest) = parse_prefix(b"d8:msg_typei1eeraw").unwrap();

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{ExtensionError, UT_METADATA, UT_PEX};
-use crate::bencode::{Dict, Item, Value, parse};
+use crate::bencode::{Dict, Item, Value, parse_any_order};
 use crate::metainfo;
 
 /// So many bytes of a client's name are read.
@@ -39,7 +39,7 @@ impl ExtensionHandshake {
     /// # Errors
     /// When the payload is no bencoded dictionary.
     pub fn parse(payload: &[u8]) -> Result<Self, ExtensionError> {
-        let dict = parse(payload)?.as_dict().ok_or(ExtensionError::NotADictionary)?;
+        let dict = parse_any_order(payload)?.as_dict().ok_or(ExtensionError::NotADictionary)?;
         let numbers = dict.get("m").and_then(Value::as_dict);
         let number = |name: &str| numbers.and_then(|numbers| integer::<u8>(numbers, name));
         Ok(Self {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::ExtensionError;
-use crate::bencode::{Dict, Item, Value, parse};
+use crate::bencode::{Dict, Item, Value, parse_any_order};
 
 /// So many added and so many dropped peers are read and sent in one message, those of both families together (BEP 11).
 pub const MAX_PEX_PEERS: usize = 50;
@@ -51,7 +51,7 @@ impl PexMessage {
     /// # Errors
     /// When the payload is no bencoded dictionary.
     pub fn parse(payload: &[u8]) -> Result<Self, ExtensionError> {
-        let dict = parse(payload)?.as_dict().ok_or(ExtensionError::NotADictionary)?;
+        let dict = parse_any_order(payload)?.as_dict().ok_or(ExtensionError::NotADictionary)?;
         let flags = bytes(dict, "added.f").iter().chain(core::iter::repeat(&0));
         let flags6 = bytes(dict, "added6.f").iter().chain(core::iter::repeat(&0));
         let v4 = addresses4(bytes(dict, "added")).zip(flags);

@@ -39,6 +39,17 @@ fn handshakes_of_others_are_understood() {
     assert_eq!(read.your_ip, Some([127, 0, 0, 1].into()));
 }
 
+/// Keys that are not sorted, on the outside and within.
+#[test]
+fn messages_may_have_their_keys_in_any_order() {
+    let read = ExtensionHandshake::parse(b"d1:pi6881e1:md6:ut_pexi1e11:ut_metadatai2eee").unwrap();
+    assert_eq!((read.port, read.ut_pex, read.ut_metadata), (Some(6881), Some(1), Some(2)));
+    let read = PexMessage::parse(b"d7:dropped6:\x01\x02\x03\x04\x1a\x2b5:added0:e").unwrap();
+    assert_eq!(read.dropped, ["1.2.3.4:6699".parse().unwrap()]);
+    let request = MetadataMessage::parse(&Bytes::from_static(b"d5:piecei3e8:msg_typei0ee"));
+    assert_eq!(request, Ok(Some(MetadataMessage::Request { piece: 3 })));
+}
+
 #[test]
 fn numbers_that_cannot_be_are_left_out() {
     let wild =

@@ -98,6 +98,9 @@ pub(super) fn path<'a>(elements: impl Iterator<Item = &'a [u8]>) -> Result<Vec<S
 }
 
 /// No two files share a path, and none is where another needs a directory.
+///
+/// Names that differ in upper and lower case alone are two files here: sources of operating systems have such, and most systems keep them
+/// apart. Whether a disk does is known when the files are made, and whoever makes them has to look.
 pub(super) fn collisions(files: &[File]) -> Result<(), MetainfoError> {
     let real = files.iter().enumerate().filter(|(_, file)| !file.padding);
     let mut sorted: Vec<_> = real.map(|(number, file)| (file.path.as_slice(), number)).collect();

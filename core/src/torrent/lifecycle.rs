@@ -297,10 +297,8 @@ impl<E: Env> Torrent<E> {
         if peer.in_turn {
             self.serving -= 1;
         }
-        if let Some(piece) = peer.shown.and_then(|shown| shown.last)
-            && let Some(super_seed) = &mut self.super_seed
-        {
-            super_seed.forget(piece);
+        if let (Some(shown), Some(super_seed)) = (&peer.shown, &mut self.super_seed) {
+            super_seed.forget(shown, |piece| self.picker.availability(piece) == 0);
         }
         if let (Some(piece), Some(suggestions)) = (peer.promised, &mut self.suggestions) {
             suggestions.take_back(piece);

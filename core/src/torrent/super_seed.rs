@@ -6,7 +6,8 @@
 //! counts as one that keeps to itself, and is served as by any seeder until something of it is seen elsewhere.
 //!
 //! When everything has been shown to somebody and the last pieces are on their way, the others wait until these are seen: what they
-//! would be shown would be sent a second time. They do not wait longer than the half minute, either.
+//! would be shown would be sent a second time. They do not wait longer than the half minute, either, and then not for any other
+//! piece before one of those that are on their way has come somewhere.
 
 use crate::bitfield::Bitfield;
 use crate::boundary::{Env, Outbox};
@@ -29,9 +30,11 @@ impl SuperSeed {
         Self { shown: vec![0; pieces as usize] }
     }
 
-    /// A peer is gone before it had fetched what it was shown.
-    pub(crate) fn forget(&mut self, piece: PieceIndex) {
-        self.shown[piece.index()] = self.shown[piece.index()].saturating_sub(1);
+    /// A peer is gone, before it had fetched the last piece that it was shown, and with all those that are `nowhere_else`.
+    pub(crate) fn forget(&mut self, gone: &Shown, nowhere_else: impl Fn(PieceIndex) -> bool) {
+        for piece in gone.all.iter().filter(|&piece| gone.last == Some(piece) || nowhere_else(piece)) {
+            self.shown[piece.index()] = self.shown[piece.index()].saturating_sub(1);
+        }
     }
 }
 
@@ -46,7 +49,7 @@ pub(crate) struct Shown {
     all: Bitfield,
     /// Nothing of what it has fetched was seen elsewhere in time.
     keeps_to_itself: bool,
-    /// Since when there is nothing to show but what is on its way to somebody else.
+    /// Since when there is nothing to show but what is on its way to somebody else, and nothing of that has come there.
     waits: Option<Instant>,
 }
 
@@ -67,11 +70,11 @@ impl<E: Env> Torrent<E> {
         let new = || peer.pieces.missing().filter(|&piece| !shown.all.contains(piece));
         let Some(least) = new().map(rank).min() else { return };
         let on_its_way = least.0 > 0 && least.1 == 0;
-        let since = *shown.waits.get_or_insert(now);
-        if on_its_way && now.nanos_since(since) < PATIENCE {
+        if !on_its_way {
+            shown.waits = None;
+        } else if now.nanos_since(*shown.waits.get_or_insert(now)) < PATIENCE {
             return;
         }
-        shown.waits = None;
         let best: Vec<PieceIndex> = new().filter(|&piece| rank(piece) == least).collect();
         let Some(&piece) = self.rng.choose(&best) else { return };
         super_seed.shown[piece.index()] += 1;
@@ -98,9 +101,12 @@ impl<E: Env> Torrent<E> {
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };
             let Some(shown) = peer.shown.as_mut() else { continue };
-            if first_seen && shown.waits.is_some() {
+            if first_seen && shown.waits.is_some() && shown.last.is_none() {
                 self.show_next(now, conn, out);
                 continue;
+            }
+            if first_seen {
+                shown.waits = None;
             }
             if shown.last != Some(piece) {
                 continue;
@@ -134,7 +140,8 @@ impl<E: Env> Torrent<E> {
         let for_long = |since: Option<Instant>| since.is_some_and(|since| now.nanos_since(since) >= PATIENCE);
         let keeps = for_long(shown.sent);
         shown.keeps_to_itself |= keeps;
-        if keeps || for_long(shown.waits) {
+        let waits_in_vain = shown.last.is_none() && for_long(shown.waits);
+        if keeps || waits_in_vain {
             self.show_next(now, conn, out);
         }
     }

@@ -119,3 +119,48 @@ fn what_is_on_its_way_is_not_shown_again() {
         assert_eq!(shown(&later, third).len(), 1, "passed on: {passed_on}");
     }
 }
+
+/// Who has left with what it was shown passes nothing on: nothing is on its way, and who comes then waits for nothing.
+#[test]
+fn what_has_left_with_a_peer_is_not_waited_for() {
+    let mut swarm = Swarm::<Simulated>::new(geometry(40, 1), World::default(), 1);
+    swarm.seed(super_seeding());
+    let first = swarm.leecher(plain());
+    swarm.introduce(first, &[0]);
+    swarm.finish(Duration::from_mins(1));
+    swarm.crash(first);
+    let second = swarm.leecher(plain());
+    swarm.introduce(second, &[0]);
+    swarm.finish(Duration::from_secs(20));
+}
+
+/// Two that do not know each other wait for half a minute in all, and not for each piece that the other one was shown.
+#[test]
+fn nobody_waits_for_each_piece_anew() {
+    let mut swarm = Swarm::<Simulated>::new(geometry(40, 1), World::default(), 1);
+    swarm.seed(super_seeding());
+    for _ in 0..2 {
+        let member = swarm.leecher(plain());
+        swarm.introduce(member, &[0]);
+    }
+    swarm.finish(Duration::from_mins(3));
+}
+
+/// Who has waited in vain waits again when something of what was on its way has come somewhere, and not for ever.
+#[test]
+fn it_is_worth_waiting_again_when_something_has_come() {
+    let mut solo = Solo::seeder(super_seeding(), geometry(4, 1));
+    let others: Vec<(ConnId, u32)> = (0..4)
+        .map(|_| {
+            let (conn, said) = solo.greet_saying(false);
+            (conn, shown(&said, conn)[0])
+        })
+        .collect();
+    let (late, said) = solo.greet_saying(false);
+    assert!(shown(&said, late).is_empty());
+    let waited = shown(&solo.wait(Duration::from_secs(40)), late);
+    let (from, _) = *others.iter().find(|&&(_, piece)| waited != [piece]).unwrap();
+    let said = solo.hear(from, Message::Have { index: waited[0] });
+    assert!(shown(&said, late).is_empty());
+    assert_eq!(shown(&solo.wait(Duration::from_secs(40)), late).len(), 1);
+}

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use minibit_core::config::{ChokeAlgorithm, Choking, Config, Requests};
+use minibit_core::config::{ChokeAlgorithm, Choking, Config, Limits, Requests};
 use minibit_core::message::MessageKind;
 use minibit_core::{BlockSpan, ConnId, Message};
 
@@ -100,34 +100,40 @@ fn requests_move_to_whoever_is_idle() {
 }
 
 /// While somebody waits for a turn, a first seeder promises the piece that comes next to who comes next, and not to who is served
-/// and has to wait by then, nor does it matter what that one asks for beyond its turn.
+/// and has to wait by then, nor does it matter what that one asks for beyond its turn: neither when it has had its turn, nor in the
+/// middle of it.
 #[test]
 fn the_last_piece_is_promised_to_whoever_comes_next() {
-    let mut solo = Solo::seeder(Config { suggest: true, ..by_turns() }, geometry(4, 1));
-    let other = solo.greet(true);
-    solo.hear(other, Message::Have { index: 3 });
-    let promised = |said: &Said, conn| {
-        messages(said, conn).iter().find_map(|message| match message {
-            Message::SuggestPiece { index } => Some(*index),
-            _ => None,
-        })
-    };
-    let meet = |solo: &mut Solo| {
-        let conn = solo.greet(true);
-        let said = solo.hear(conn, Message::Interested);
-        (conn, promised(&said, conn))
-    };
-    let (first, one) = meet(&mut solo);
-    let (second, two) = meet(&mut solo);
-    let (third, none) = meet(&mut solo);
-    let (one, two) = (one.expect("it holds a turn"), two.expect("it holds one, too"));
-    assert_eq!(none, None, "it has to wait");
-    let last = 3 - one - two;
-    solo.hold_disk = true;
-    solo.hear(second, Message::Request(block(two, 0)));
-    solo.hear(first, Message::Request(block(one, 0)));
-    solo.hear(first, Message::Request(block(last, 0)));
-    let said = solo.release();
-    assert_eq!(promised(&said, second), None, "its turn is over");
-    assert_eq!(promised(&said, third), Some(last), "{:?}", messages(&said, third));
+    for blocks in [1, 2] {
+        let limits = Limits { send_credit: BLOCK, ..by_turns().limits };
+        let mut solo = Solo::seeder(Config { suggest: true, limits, ..by_turns() }, geometry(4, blocks));
+        let other = solo.greet(true);
+        solo.hear(other, Message::Have { index: 3 });
+        let promised = |said: &Said, conn| {
+            messages(said, conn).iter().find_map(|message| match message {
+                Message::SuggestPiece { index } => Some(*index),
+                _ => None,
+            })
+        };
+        let meet = |solo: &mut Solo| {
+            let conn = solo.greet(true);
+            let said = solo.hear(conn, Message::Interested);
+            (conn, promised(&said, conn))
+        };
+        let (first, one) = meet(&mut solo);
+        let (second, two) = meet(&mut solo);
+        let (third, none) = meet(&mut solo);
+        let (one, two) = (one.expect("it holds a turn"), two.expect("it holds one, too"));
+        assert_eq!(none, None, "it has to wait");
+        let last = 3 - one - two;
+        solo.hold_disk = true;
+        for (conn, index) in [(second, two), (first, one), (first, last)] {
+            for number in 0..blocks {
+                solo.hear(conn, Message::Request(block(index, number)));
+            }
+        }
+        let said: Said = (0..blocks).flat_map(|_| solo.release()).collect();
+        assert_eq!(promised(&said, second), None, "its turn is over");
+        assert_eq!(promised(&said, third), Some(last), "{blocks}: {:?}", messages(&said, third));
+    }
 }

@@ -200,6 +200,13 @@ async fn redirects_are_few_checked_and_not_in_circles() {
     assert!(matches!(circle.announced().await, Err(TrackerFailure::Redirects)));
     assert_eq!(circle.asked.load(Ordering::Relaxed), 2);
 
+    // To itself, with and without what was asked.
+    for more in ["", "?", "?numwant=7&event=stopped"] {
+        let itself = Hostile::saying(location(&format!("/announce{more}"))).await;
+        assert!(matches!(itself.announced().await, Err(TrackerFailure::Redirects)), "{more}");
+        assert_eq!(itself.asked.load(Ordering::Relaxed), 1, "{more}");
+    }
+
     let mut chain = honest;
     for _ in 0..6 {
         chain = Hostile::saying(location(&chain.url())).await;

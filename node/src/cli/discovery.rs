@@ -8,6 +8,7 @@ use clap::Args;
 use crate::failure::Failure;
 use crate::lan;
 use crate::names::{Sources, TrackerAddress};
+use crate::show;
 
 /// Whom to ask.
 #[derive(Clone, Debug, Args)]
@@ -45,6 +46,12 @@ impl Discovery {
             return Err(Failure::usage(error).hint("--tracker HOST:PORT names a tracker"));
         }
         Ok(())
+    }
+
+    /// These trackers, as options of another command.
+    pub(crate) fn typed(&self) -> String {
+        let option = |tracker: &TrackerAddress| format!(" --tracker {}", show::quoted(&tracker.typed()));
+        self.trackers.iter().map(option).collect::<Vec<_>>().concat()
     }
 
     /// Whom to ask for a name.

@@ -4,27 +4,25 @@
 //! as one batch; when the engine is behind it waits, reads nothing, and TCP tells the peer. The writer sends whatever
 //! has gathered in the [`Outbound`] and reports the block data that has left.
 
-use std::future::{Future as _, poll_fn};
-use std::io::{self, IoSlice};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
+mod reader;
+mod writer;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
 use minibit_core::config::Encoding;
 use minibit_core::wire::{self, Decoder, InOrder, Names, Speech};
 use minibit_core::{ConnId, Message, MessageKind};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
 
+use self::reader::{Answers, Reader, Taken};
+use self::writer::Writer;
 use super::buffers::Buffers;
 use super::event::{Event, SwarmId};
-use super::outbound::{Batch, Full, Outbound};
+use super::outbound::{Full, Outbound};
 use super::rate::{Limiter, Paced};
-use super::stream::{ReadHalf, Stream, WriteHalf};
-use crate::limits::{HELD_BACK, LAST_PIECE, LAST_WORDS, LEAST_READ, MESSAGES_AT_ONCE, WRITE_SLICES};
+use super::stream::Stream;
 
 /// What all connections share.
 #[derive(Clone, Debug)]
@@ -153,225 +151,6 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.reader.abort();
         self.outbound.close();
-    }
-}
-
-struct Reader {
-    stream: ReadHalf,
-    decoder: Decoder,
-    /// Requests that are about to leave, where the decoder has to know.
-    asked: mpsc::UnboundedReceiver<Message<Bytes>>,
-    may_read: watch::Receiver<bool>,
-    /// Where answers are bare bytes, who has asked may say that it will ask no more, and waits.
-    answers: Option<Answers>,
-    /// The beginning of a message whose rest has not come.
-    partial: BytesMut,
-    paced: Option<Paced>,
-    shared: Shared,
-}
-
-/// What the other end waits for.
-struct Answers {
-    /// Bytes that it has asked for.
-    wanted: u64,
-    /// Bytes that have left for it.
-    answered: watch::Receiver<u64>,
-}
-
-/// What one read has brought.
-struct Taken {
-    messages: Vec<Message<Bytes>>,
-    /// What comes makes no sense.
-    over: bool,
-    /// What has not been looked at.
-    rest: Option<BytesMut>,
-}
-
-impl Reader {
-    /// Hands on what comes, unless it is `over` before it has begun.
-    async fn run(mut self, swarm: SwarmId, conn: ConnId, mut over: bool) {
-        while !over {
-            let (bytes, chunk) = match self.read().await {
-                Ok((bytes @ 1.., chunk)) => (bytes, chunk),
-                Ok(_) => {
-                    self.answer_the_rest().await;
-                    break;
-                }
-                Err(_) => break,
-            };
-            if let Some(paced) = &mut self.paced {
-                paced.turn().await.take(bytes).await;
-            }
-            let mut unread = Some(chunk);
-            while let Some(chunk) = unread.filter(|_| !over) {
-                let taken = self.decode(chunk, MESSAGES_AT_ONCE);
-                (over, unread) = (taken.over, taken.rest);
-                if taken.messages.is_empty() {
-                    continue;
-                }
-                let event = Event::Messages { swarm, conn, messages: taken.messages };
-                if self.shared.events.send(event).await.is_err() {
-                    return;
-                }
-                if self.may_read.wait_for(|may_read| *may_read).await.is_err() {
-                    return;
-                }
-            }
-        }
-        // Nobody is left to be told when the engine has ended.
-        let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
-    }
-
-    /// The other end asks no more. What it has asked for it shall have, if that does not take too long.
-    async fn answer_the_rest(&mut self) {
-        if let Some(Answers { wanted, answered }) = &mut self.answers {
-            // Without a writer nothing more leaves.
-            let _ = timeout(LAST_PIECE, answered.wait_for(|answered| answered >= wanted)).await;
-        }
-    }
-
-    /// Waits for bytes, and returns how many came (none: the other end has closed), behind what was left from the last time. While it waits it holds no buffer.
-    async fn read(&mut self) -> io::Result<(usize, BytesMut)> {
-        let most = self.paced.as_ref().map_or(usize::MAX, Paced::most);
-        poll_fn(|context| {
-            let mut chunk = self.shared.buffers.take();
-            // A long message is not copied more often than its length has doubled.
-            chunk.reserve(self.partial.len() + LEAST_READ.max(self.partial.len()));
-            chunk.extend_from_slice(&self.partial);
-            let polled = pin!(self.stream.read_buf(&mut (&mut chunk).limit(most))).poll(context);
-            match polled {
-                Poll::Pending => {
-                    self.shared.buffers.give_back(chunk);
-                    if let Some(paced) = &mut self.paced {
-                        paced.rest();
-                    }
-                    Poll::Pending
-                }
-                Poll::Ready(read) => Poll::Ready(read.map(|bytes| (bytes, chunk))),
-            }
-        })
-        .await
-    }
-
-    /// Takes messages out of the chunk, so many at most, and remembers the beginning of one whose rest has not come.
-    fn decode(&mut self, mut chunk: BytesMut, most: usize) -> Taken {
-        let mut messages = Vec::new();
-        let mut over = false;
-        while let Ok(request) = self.asked.try_recv() {
-            self.decoder.sent(&request);
-        }
-        loop {
-            if messages.len() == most {
-                return Taken { messages, over, rest: Some(chunk) };
-            }
-            match self.decoder.decode(&mut chunk) {
-                Ok(Some(message)) => {
-                    if let (Some(answers), Message::Request(span)) = (&mut self.answers, &message) {
-                        answers.wanted += u64::from(span.length);
-                    }
-                    messages.push(message);
-                }
-                Ok(None) => break,
-                Err(error) if error.is_unknown_message() => {}
-                Err(_) => {
-                    over = true;
-                    break;
-                }
-            }
-        }
-        self.partial.clear();
-        self.partial.extend_from_slice(&chunk);
-        self.shared.buffers.give_back(chunk);
-        Taken { messages, over, rest: None }
-    }
-}
-
-struct Writer {
-    swarm: SwarmId,
-    conn: ConnId,
-    /// Free when the socket is closed.
-    _place: Option<OwnedSemaphorePermit>,
-    stream: WriteHalf,
-    outbound: Arc<Outbound>,
-    /// Bytes of blocks that have left.
-    answered: watch::Sender<u64>,
-    paced: Option<Paced>,
-    /// Bytes whose turn has come and that the socket had no room for.
-    paid: usize,
-    shared: Shared,
-}
-
-impl Writer {
-    async fn run(mut self) {
-        let outbound = Arc::clone(&self.outbound);
-        // The other end may not be reading: last words do not hold the connection for long.
-        let patience = async {
-            let patience = if outbound.closed().await { LAST_PIECE } else { LAST_WORDS };
-            sleep(patience).await;
-        };
-        tokio::select! {
-            () = self.send_all() => {}
-            () = patience => {}
-        }
-    }
-
-    async fn send_all(&mut self) {
-        let (swarm, conn) = (self.swarm, self.conn);
-        while let Some(mut batch) = self.outbound.next().await {
-            while !batch.is_sent() {
-                if self.paid == 0 {
-                    self.wait_for_turn(&mut batch).await;
-                }
-                let Ok(written) = self.write(&batch).await else {
-                    // The reader would notice it, too, if it reads.
-                    let _ = self.shared.events.send(Event::Gone { swarm, conn }).await;
-                    return;
-                };
-                let bytes = batch.advance(written);
-                self.answered.send_modify(|answered| *answered += u64::from(bytes));
-                if bytes > 0 && self.shared.events.send(Event::Sent { swarm, conn, bytes }).await.is_err() {
-                    return;
-                }
-            }
-            if let Some(paced) = self.paced.as_mut().filter(|_| self.outbound.is_empty()) {
-                paced.rest();
-            }
-        }
-    }
-
-    /// Where the rate is limited, waits for a turn and for the end of it. That may take long, and is not the peer's fault: the core is told so.
-    async fn wait_for_turn(&mut self, batch: &mut Batch) {
-        let Self { swarm, conn, outbound, paced: Some(paced), paid, shared, .. } = self else { return };
-        let (swarm, conn) = (*swarm, *conn);
-        let turn = async {
-            let most = paced.most();
-            let turn = paced.turn().await;
-            // What was said while we waited goes with the rest where there is room.
-            outbound.add_to(batch, most);
-            *paid = batch.turn(most);
-            turn.take(*paid).await;
-        };
-        let tell = async {
-            loop {
-                sleep(HELD_BACK).await;
-                // Where the engine has ended, nobody has to be told.
-                let _ = shared.events.send(Event::Sent { swarm, conn, bytes: 0 }).await;
-            }
-        };
-        tokio::select! {
-            () = turn => {}
-            () = tell => {}
-        }
-    }
-
-    /// One system call.
-    async fn write(&mut self, batch: &Batch) -> io::Result<usize> {
-        let most = if self.paced.is_some() { self.paid } else { usize::MAX };
-        let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
-        let count = batch.slices(&mut slices, most);
-        let written = self.stream.write_vectored(&slices[..count]).await?;
-        self.paid = self.paid.saturating_sub(written);
-        Ok(written)
     }
 }
 

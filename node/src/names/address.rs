@@ -48,6 +48,13 @@ impl TrackerAddress {
     }
 }
 
+impl TrackerAddress {
+    /// What somebody else types to name it.
+    pub(crate) fn typed(&self) -> String {
+        self.url.clone().unwrap_or_else(|| self.to_string())
+    }
+}
+
 impl FromStr for TrackerAddress {
     type Err = NotATracker;
 
@@ -152,6 +159,24 @@ mod tests {
         for (text, encoding, url) in table {
             let address = text.parse::<TrackerAddress>().unwrap().of(encoding);
             assert_eq!(address.announce_url(encoding), url, "{text}");
+        }
+    }
+
+    /// Whoever types it again means the same tracker, spoken to in the same way.
+    #[test]
+    fn what_is_to_be_typed_names_it_again() {
+        for text in [
+            "h",
+            "h:7",
+            "[::1]:7",
+            "udp://h:6969",
+            "http://h/x/announce?k=v",
+            "s5://h",
+            "http://h:7/announce",
+        ] {
+            let address = text.parse::<TrackerAddress>().unwrap().of(Encoding::S3);
+            let again = address.typed().parse::<TrackerAddress>().unwrap().of(Encoding::S3);
+            assert_eq!(again, address, "{text}");
         }
     }
 

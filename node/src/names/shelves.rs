@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use minibit_core::boundary::Address as _;
 use minibit_core::catalogue::{Fit, Pick, Query};
 use minibit_core::tracker::systems::s4::{Command, Listed, MAX_LINE, Offer, lines_after};
 use minibit_core::wire::text::s4::{size_answered, size_question};
@@ -33,8 +34,7 @@ pub(crate) struct Named {
     pub(crate) trackers: Vec<TrackerAddress>,
 }
 
-/// What the trackers list that speak S4, of which there is no metainfo among what was `found`. Those that do not speak it have
-/// nothing to say.
+/// What the trackers list that speak S4, whether there is metainfo of it or not. Those that do not speak it have nothing to say.
 pub(crate) async fn shelves(sources: &Sources) -> Vec<Named> {
     let mut asked = JoinSet::new();
     for tracker in sources.trackers.iter().cloned() {
@@ -115,7 +115,7 @@ pub(crate) fn pick(named: Vec<Named>, query: &Query) -> Pick<Named> {
 /// Those who say that they have a file, and how long it is: as long as the first of them says.
 pub(crate) async fn measured(named: &Named, patience: Duration) -> Option<(u64, Vec<SocketAddr>)> {
     let mut asked = JoinSet::new();
-    for &addr in named.sources.iter().take(MEASURED) {
+    for &addr in named.sources.iter().filter(|addr| addr.is_dialable()).take(MEASURED) {
         let name = named.name.clone();
         asked.spawn(async move {
             let len = timeout(patience, length(addr, &name)).await.ok()?.ok()??;

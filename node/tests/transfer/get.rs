@@ -107,7 +107,7 @@ fn an_interrupted_download_goes_on_where_it_was() {
     let ended = first.wait();
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert_eq!((ended.code, ended.out.as_str()), (Some(130), ""), "{}", ended.err);
-    let goes_on = format!(" get -o . --tracker 127.0.0.1:1 {torrent_text} goes on from there");
+    let goes_on = format!(" get -o . --tracker 127.0.0.1:1 --peer {from} {torrent_text} goes on from there");
     for part in ["interrupted; ", " of 62 pieces are here", &goes_on] {
         assert!(ended.err.contains(part), "{part:?} is not in {}", ended.err);
     }
@@ -219,6 +219,13 @@ fn a_name_is_enough_with_a_tracker_and_a_magnet_link_without() {
     let nobody = get("cartoon", &by_tracker);
     assert_eq!((nobody.code, nobody.out.as_str()), (Some(3), ""));
     assert!(nobody.err.contains("nobody has \"cartoon\""), "{}", nobody.err);
+    // Seven digits would be the beginning of an info-hash, were there one more; a word of two is none.
+    for (text, is_short) in [("abcdef1", true), ("abcdefg", false), ("ab", false)] {
+        let nobody = get(text, &by_tracker);
+        assert_eq!(nobody.code, Some(3), "{}", nobody.err);
+        let hint = "hint: of an info-hash at least 8 digits are needed; ";
+        assert_eq!(nobody.err.contains(hint), is_short, "{text}: {}", nobody.err);
+    }
 
     let list = there.start(&[&["list", "--json"], &by_tracker[..]].concat()).wait();
     let list: serde_json::Value = serde_json::from_str(&list.is_done().out).unwrap();

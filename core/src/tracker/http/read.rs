@@ -55,7 +55,7 @@ pub struct Answer {
 /// # Errors
 /// When it cannot be read, or refuses.
 pub fn parse_response(body: &[u8]) -> Result<Answer, ResponseError> {
-    let dict = bencode::parse(body)?.as_dict().ok_or(ResponseError::NoDict)?;
+    let dict = bencode::parse_any_order(body)?.as_dict().ok_or(ResponseError::NoDict)?;
     if let Some(reason) = dict.get("failure reason") {
         return Err(ResponseError::Refused(words(reason)));
     }
@@ -90,7 +90,7 @@ pub fn parse_response(body: &[u8]) -> Result<Answer, ResponseError> {
 /// # Errors
 /// When it cannot be read, or refuses.
 pub fn parse_scrape_response(body: &[u8]) -> Result<Vec<(InfoHash, Scrape)>, ResponseError> {
-    let dict = bencode::parse(body)?.as_dict().ok_or(ResponseError::NoDict)?;
+    let dict = bencode::parse_any_order(body)?.as_dict().ok_or(ResponseError::NoDict)?;
     if let Some(reason) = dict.get("failure reason") {
         return Err(ResponseError::Refused(words(reason)));
     }

@@ -197,7 +197,7 @@ fn what_a_hostile_tracker_says_is_a_typed_error() {
         &b""[..],
         b"<html>",
         b"d8:intervali99999999999999999999ee",
-        b"d5:peers0:8:intervali1ee",
+        b"d5:peers0:i1e8:intervali1ee",
         &[b'l'; 10_000],
     ] {
         assert!(matches!(parse_response(body), Err(Bencode(_))));
@@ -212,6 +212,15 @@ fn what_a_hostile_tracker_says_is_a_typed_error() {
     reason.push(b'e');
     let Err(Refused(words)) = parse_response(&reason) else { panic!("it refused") };
     assert_eq!(words.chars().count(), 512);
+}
+
+/// Some trackers write the keys as they come to their minds, and other clients read that.
+#[test]
+fn an_answer_may_have_its_keys_in_any_order() {
+    let body = b"d8:intervali900e5:peers6:\x01\x02\x03\x04\x1a\x2b8:completei3e10:incompletei4ee";
+    let read = parse_response(body).unwrap().response;
+    assert_eq!(read.peers, ["1.2.3.4:6699".parse().unwrap()]);
+    assert_eq!((read.seeders, read.leechers, read.interval), (3, 4, core::time::Duration::from_mins(15)));
 }
 
 /// BEP 21: the fourth counter, and what its absence means.

@@ -233,9 +233,9 @@ impl Conversation {
     fn ask_s4(&mut self, request: &AnnounceRequest, have: &Bitfield) -> Vec<Bytes> {
         let Me { ip, port, file, geometry, .. } = &self.me;
         let whole = Offer { name: file.clone(), size: Some(geometry.len()) };
-        let mut files = if have.is_full() { vec![whole] } else { Vec::new() };
-        files.extend(self.beside.iter().filter(|other| other.name != *file).cloned());
-        files.truncate(s4::MAX_FILES);
+        let own = have.is_full().then_some(whole);
+        let files = own.into_iter().chain(self.beside.iter().filter(|other| other.name != *file).cloned());
+        let files = s4::as_many_as_fit(files);
         let has_changed =
             |told: &Bitfield| told.is_full() != have.is_full() || self.beside != self.told_beside;
         let first = match &self.told {

@@ -18,6 +18,8 @@ use crate::wire::text::s4::{name, word};
 
 /// The longest line, its end included, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
+/// What a line with files has besides them: a word, an address and its end.
+const LONGEST_BEFORE_FILES: usize = 100;
 /// Files on one shelf.
 pub const MAX_FILES: usize = 1_000;
 /// Shelves.
@@ -74,6 +76,19 @@ impl Offer {
             write!(out, "={size}").expect("a String takes everything");
         }
     }
+}
+
+/// The files, in their order, that one line takes: a longer one would not be read, and then nothing of it is known.
+pub(super) fn as_many_as_fit(files: impl Iterator<Item = Offer>) -> Vec<Offer> {
+    let mut room = MAX_LINE.saturating_sub(LONGEST_BEFORE_FILES);
+    let fits = |file: &Offer| {
+        let mut text = String::from(" ");
+        file.put(&mut text);
+        let left = room.checked_sub(text.len());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    files.take(MAX_FILES).take_while(fits).collect()
 }
 
 impl Command {

@@ -138,3 +138,23 @@ proptest! {
         }
     }
 }
+
+/// A line that is too long would end the connection, and nothing of it would be known: the file itself comes first, and as many others
+/// as fit.
+#[test]
+fn s4_is_told_of_no_more_files_than_a_line_takes() {
+    let mut client = Conversation::new(Encoding::S4, me(1));
+    for (len, all) in [(10, true), (70, false)] {
+        let name = |at: usize| format!("{at:0>len$}");
+        client.give_beside((0..999).map(|at| s4::Offer { name: name(at), size: Some(5) }).collect());
+        let lines = client.ask(&announce(&[0, 1, 2], 0));
+        let line = core::str::from_utf8(&lines[0]).unwrap();
+        assert!(line.len() <= s4::MAX_LINE, "{}", line.len());
+        assert!(all || line.len() > s4::MAX_LINE - 200, "there was room for more");
+        let parsed = s4::Command::parse(line.trim_end());
+        let Ok(s4::Command::Register(_, files) | s4::Command::Update(_, files)) = parsed else {
+            panic!("{parsed:?}")
+        };
+        assert_eq!((files[0].name.as_str(), files.len() == 1_000), ("a", all));
+    }
+}
