@@ -1,6 +1,6 @@
 //! `node` alone: a conversation (system S4). `list`, `search TEXT`, `download NAME [DIR]`, `help`, `exit`.
 //!
-//! Each line does what the command of the same name does with the tracker and the network of the environment. In a terminal lines
+//! Each line does what the command of the same name does with the tracker and the profile of the environment. In a terminal lines
 //! can be edited and come back with the arrow keys, what goes wrong is said, and the conversation goes on. Lines that come from a
 //! program or a file are read as they are, without a word in between, and the first that goes wrong ends it, with its exit code:
 //! who has written them cannot react.
@@ -19,7 +19,8 @@ list                   show all files that somebody gives
 search TEXT            show files with TEXT in their names
 download NAME [DIR]    fetch a file, into DIR or the current directory; put a name with spaces into \"quotes\"
 help                   show this
-exit                   end (as does Ctrl+D)";
+exit                   end (as does Ctrl+D)
+MINIBIT_TRACKER in the environment names a tracker, and MINIBIT_PROFILE a system, as --tracker and --profile do elsewhere";
 
 /// Does what the lines say, until the user has enough.
 pub(crate) fn run(mut input: Input) -> Result<(), Failure> {

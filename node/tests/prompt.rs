@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
 use tempfile::TempDir;
@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn node(place: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
-    command.current_dir(place).env("NO_COLOR", "1").env("TERM", "xterm").env_remove("MINIBIT_TRACKER");
+    command.current_dir(place).env("NO_COLOR", "1").env("TERM", "xterm");
+    command.env_remove("MINIBIT_TRACKER").env_remove("MINIBIT_PROFILE");
     command
 }
 
@@ -60,6 +61,34 @@ fn no_lines_at_all_are_no_conversation() {
     assert!(err.contains("Usage: "), "{err}");
 }
 
+/// What the tracker and the profile of the environment are, the lines go by.
+#[test]
+fn a_file_of_s4_is_downloaded_in_its_words() {
+    let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(here.path().join("film.bin"), &content).unwrap();
+    let (_tracker, addr) = tracker(here.path(), &["--profile", "s4"]);
+    let seed =
+        ["seed", "film.bin", "--profile", "s4", "--tracker", &addr, "--no-lan", "--listen", "127.0.0.1"];
+    let seed = Speaking::start(node(here.path()).args(seed).args(["--port", "0"]));
+    seed.says("seeding ");
+    let mut prompt = node(there.path());
+    prompt.env("MINIBIT_TRACKER", addr).env("MINIBIT_PROFILE", "s4").stdin(Stdio::piped());
+    let mut prompt = Running(prompt.stdout(Stdio::null()).spawn().unwrap());
+    prompt.0.stdin.take().unwrap().write_all(b"download film.bin\n").unwrap();
+    let start = Instant::now();
+    // In other words than S4's it would look for somebody who speaks them, and never end.
+    let ended = loop {
+        if let Some(ended) = prompt.0.try_wait().unwrap() {
+            break ended;
+        }
+        assert!(start.elapsed() < PATIENCE, "nobody is understood");
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(fs::read(there.path().join("film.bin")).unwrap(), content);
+}
+
 /// A program that is stopped with the test.
 struct Running(Child);
 
@@ -70,6 +99,41 @@ impl Drop for Running {
     }
 }
 
+/// One whose lines on standard error are read to the end, whoever waits for some of them.
+struct Speaking {
+    lines: Receiver<String>,
+    _program: Running,
+}
+
+impl Speaking {
+    fn start(command: &mut Command) -> Self {
+        let mut program = Running(command.stderr(Stdio::piped()).spawn().unwrap());
+        let stderr = BufReader::new(program.0.stderr.take().unwrap());
+        let (said, lines) = channel();
+        thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| drop(said.send(line))));
+        Self { lines, _program: program }
+    }
+
+    /// Waits for a line that begins so, and returns the rest of it.
+    #[track_caller]
+    fn says(&self, what: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).expect(what);
+            if let Some(rest) = line.strip_prefix(what) {
+                return rest.to_owned();
+            }
+        }
+    }
+}
+
+/// A tracker, and where it is.
+fn tracker(place: &Path, more: &[&str]) -> (Speaking, String) {
+    let options = ["tracker", "--listen", "127.0.0.1:0", "--no-lan"];
+    let tracker = Speaking::start(node(place).args(options).args(more));
+    let addr = tracker.says("listening on ").split(',').next().unwrap().to_owned();
+    (tracker, addr)
+}
+
 #[test]
 fn a_file_is_listed_found_and_downloaded() {
     let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
@@ -77,14 +141,8 @@ fn a_file_is_listed_found_and_downloaded() {
     let name = format!("prompt {}.bin", std::process::id());
     let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
     fs::write(here.path().join(&name), &content).unwrap();
-    let mut tracker = node(here.path());
-    tracker.args(["tracker", "--listen", "127.0.0.1:0", "--no-lan", "--seed", &name]);
-    let mut tracker = Running(tracker.stderr(Stdio::piped()).spawn().unwrap());
-    let mut lines = BufReader::new(tracker.0.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let first = lines.next().unwrap();
-    let addr =
-        first.strip_prefix("listening on ").and_then(|rest| rest.split(',').next()).unwrap().to_owned();
-    assert!(lines.any(|line| line.starts_with("seeding ")));
+    let (tracker, addr) = tracker(here.path(), &["--seed", &name]);
+    tracker.says("seeding ");
 
     let said = format!("list\nsearch {}\ndownload \"{name}\" got\n", name.to_uppercase());
     let (code, out, err) = piped(node(there.path()).env("MINIBIT_TRACKER", addr), &said);

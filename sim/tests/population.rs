@@ -135,6 +135,22 @@ fn as_many_requests_may_wait_as_anybody_asks_for() {
     assert_eq!(parse(&value).groups[0].config.limits.queued_requests, 300, "what is said holds");
 }
 
+/// A tracker that seeds is asked like anybody else.
+#[test]
+fn as_many_requests_may_wait_at_a_tracker_that_seeds() {
+    let mut value = swarm();
+    value["content"] = json!({ "size": "100 MB", "piece": "256 KiB" });
+    value["network"] = json!({ "latency": { "rtt": "10 ms" } });
+    value.as_object_mut().unwrap().remove("neighbours");
+    value["tracker"] = json!({ "seed": true, "up": "50 MB/s" });
+    value["groups"] = json!([{ "name": "leecher", "down": "1 GB/s", "requests": { "fixed": 400 } }]);
+    assert!(run(&value).end.as_secs_f64() < 2.6, "two seconds and some round trips");
+    let waiting = |value: &Value| parse(value).tracker.unwrap().seed.unwrap().limits.queued_requests;
+    assert_eq!(waiting(&value), 400);
+    value["tracker"]["seed"] = json!({ "limits": { "queued_requests": 300 } });
+    assert_eq!(waiting(&value), 300, "what is said holds");
+}
+
 #[test]
 fn those_who_leave_do_so_at_their_time() {
     let mut value = swarm();

@@ -16,7 +16,7 @@ const MOST_REQUESTS: u32 = 128;
 #[command(next_help_heading = "Strategies")]
 pub(crate) struct Choices {
     /// The system to be: a whole set of choices
-    #[arg(long, value_name = "NAME", value_parser = named::<Profile>, default_value = "bittorrent",
+    #[arg(long, value_name = "NAME", env = "MINIBIT_PROFILE", value_parser = named::<Profile>, default_value = "bittorrent",
         long_help = "The system to be, a whole set of choices: bittorrent, s1, s2, s3, s4 or s5")]
     profile: Profile,
     /// Which piece to fetch next: rarest-first, random, sequential or random-first-then-rarest

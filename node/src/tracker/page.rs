@@ -13,11 +13,13 @@ const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\
 @media (prefers-color-scheme: dark) { :root { --line: #374151; --soft: #9ca3af; } }\n\
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }\n\
 h1 { font-size: 1.4rem; font-weight: 600; }\n\
-p, footer { color: var(--soft); }\n\
+p, footer { color: var(--soft); } footer { margin-top: 1rem; }\n\
+div { overflow-x: auto; }\n\
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }\n\
 th, td { text-align: left; padding: .35rem .5rem; border-bottom: 1px solid var(--line); }\n\
-th { font-weight: 600; } .n { text-align: right; }\n\
-code { font-size: .85em; word-break: break-all; }\n\
+th { font-weight: 600; } .n { text-align: right; white-space: nowrap; }\n\
+td:first-child { min-width: 7rem; overflow-wrap: anywhere; } code { font-size: .8em; }\n\
+@media (max-width: 55rem) { code { display: inline-block; width: 10ch; word-break: break-all; } }\n\
 </style>\n</head>\n<body>\n<h1>MiniBit tracker</h1>\n";
 
 /// The page.
@@ -37,22 +39,22 @@ pub(super) fn html(status: &Status) -> String {
         write(format_args!("<p>Nobody has announced anything yet.</p>\n"));
     } else {
         write(format_args!(
-            "<table>\n<tr><th>Name</th><th class=\"n\">Size</th><th>Info-hash</th><th class=\"n\">Seeders</th><th class=\"n\">Leechers</th>\
-             <th class=\"n\">Completed</th></tr>\n"
+            "<div>\n<table>\n<tr><th>Name</th><th class=\"n\">Size</th><th class=\"n\">Seeders</th><th class=\"n\">Leechers</th>\
+             <th class=\"n\">Completed</th><th>Info-hash</th></tr>\n"
         ));
         for Row { info_hash, file, counted } in rows {
             let name = file.as_ref().map_or_else(|| "–".into(), |file| escaped(&file.name));
             let size = file.as_ref().map_or_else(|| "–".into(), |file| show::size(file.len));
             write(format_args!(
-                "<tr><td>{name}</td><td class=\"n\">{size}</td><td><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-                 <td class=\"n\">{}</td></tr>\n",
-                info_hash.to_hex(),
+                "<tr><td>{name}</td><td class=\"n\">{size}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+                 <td><code>{}</code></td></tr>\n",
                 counted.seeders,
                 counted.leechers,
-                counted.downloaded
+                counted.downloaded,
+                info_hash.to_hex()
             ));
         }
-        write(format_args!("</table>\n"));
+        write(format_args!("</table>\n</div>\n"));
         if rows.len() < *swarms {
             write(format_args!("<p>These are the {} with most peers.</p>\n", rows.len()));
         }

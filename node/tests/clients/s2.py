@@ -43,33 +43,61 @@ class Client:
         self.peers = []
         self.lock = threading.RLock()
         self.listener = common.Listener(options.listen, options.port, lambda sock: self.talk(sock, None))
+        # The tracker as a peer on the connection of the registration, where that is wanted.
+        self.seed = None
         self.tracker = socket.create_connection(options.tracker, common.PATIENCE)
-        file = {} if options.file is None else {"file": options.file}
-        about = self.ask_tracker("registered", type="register_peer", port=self.listener.port, **file)
+        about = self.register()
+        self.tracker.settimeout(None)
         self.pieces = common.Pieces(options.out, about["file"], about["size"], about["block_size"],
                                     common.digests(about["hashes"]))
         self.listener.start()
+        if options.one_connection:
+            self.seed = self.opened(self.tracker, "tracker")
 
     # The tracker.
 
-    def ask_tracker(self, expected, **message):
-        """Asks one thing and waits for what answers it. The tracker is a peer, too: it may say other things before."""
-        common.send_frame(self.tracker, peer_id=self.options.id, **message)
-        while (answer := common.receive_frame(self.tracker)) is not None:
-            if answer["type"] == expected:
-                return answer
-            if answer["type"] == "error":
-                break
-        raise ValueError(f"the tracker answers {answer} to {message}")
+    def register(self):
+        """Registers; the answer describes the file."""
+        file = {} if self.options.file is None else {"file": self.options.file}
+        common.send_frame(self.tracker, type="register_peer", peer_id=self.options.id, port=self.listener.port, **file)
+        answer = common.receive_frame(self.tracker)
+        if answer is None or answer["type"] != "registered":
+            raise ValueError(f"the tracker answers {answer}")
+        return answer
 
-    def meet(self):
-        """Connects to peers that are new; the tracker is in its own list."""
-        for listed in self.ask_tracker("peers", type="get_peers")["peers"]:
-            name = listed["peer_id"]
+    def ask_for_peers(self):
+        """Asks for the list, which comes among whatever else is said on this connection."""
+        try:
+            common.send_frame(self.tracker, type="get_peers", peer_id=self.options.id)
+        except OSError as error:
+            common.log(f"the tracker cannot be asked: {error!r}")
+
+    def hear_tracker(self):
+        """What the tracker says, and what it says as a peer. Registered is who keeps this connection."""
+        try:
+            while (message := common.receive_frame(self.tracker)) is not None:
+                if message["type"] == "peers":
+                    self.meet(message["peers"])
+                elif message["type"] == "error":
+                    common.log(f"the tracker says {message}")
+                elif self.seed is not None:
+                    self.heard(self.seed, message)
+                    self.ask(self.seed)
+        except OSError as error:
+            common.log(repr(error))
+        common.log("the tracker is gone")
+        if self.seed is not None:
             with self.lock:
-                known = any(peer.name == name for peer in self.peers)
+                self.peers.remove(self.seed)
+
+    def meet(self, listed):
+        """Connects to peers that are new; the tracker is in its own list."""
+        for peer in listed:
+            name = peer["peer_id"]
+            with self.lock:
+                known = any(other.name == name for other in self.peers)
             if not known:
-                common.in_background(self.dial, name, listed["ip"], listed["port"])
+                common.in_background(self.dial, name, peer["ip"], peer["port"])
 
     # Connections.
 
@@ -82,12 +110,17 @@ class Client:
         except (OSError, ValueError, KeyError) as error:
             common.log(f"{name}: {error!r}")
 
-    def talk(self, sock, name):
-        """Tells a peer what we have, and listens to it until it goes."""
+    def opened(self, sock, name):
+        """Tells somebody what we have, who is one of our peers from now on."""
         peer = Peer(sock, name)
         peer.send("have_blocks", peer_id=self.options.id, blocks=self.pieces.held())
         with self.lock:
             self.peers.append(peer)
+        return peer
+
+    def talk(self, sock, name):
+        """Tells a peer what we have, and listens to it until it goes."""
+        peer = self.opened(sock, name)
         try:
             while (message := common.receive_frame(sock)) is not None:
                 self.heard(peer, message)
@@ -161,7 +194,7 @@ class Client:
     def rounds(self):
         """What happens again and again."""
         while True:
-            self.meet()
+            self.ask_for_peers()
             self.serve_some()
             with self.lock:
                 peers = list(self.peers)
@@ -172,7 +205,8 @@ class Client:
 
     def run(self):
         """Downloads, and then serves others."""
-        common.in_background(self.rounds)
+        for work in (self.hear_tracker, self.rounds):
+            common.in_background(work)
         common.serve_until_stdin_closes(lambda: self.pieces.served)
 
 
@@ -180,6 +214,8 @@ def main():
     """The command line."""
     parser = common.arguments(__doc__)
     parser.add_argument("--file", help="the file's name; without it, the first one that the tracker owns")
+    parser.add_argument("--one-connection", action="store_true",
+                        help="speak to the tracker as to a peer on the connection over which we are registered")
     Client(parser.parse_args()).run()
 
 

@@ -24,8 +24,8 @@ struct System {
     name: &'static str,
     /// Options of our nodes.
     options: &'static [&'static str],
-    /// How its client names the file.
-    file: &'static [&'static str],
+    /// Options of its client: how it names the file, and more.
+    client: &'static [&'static str],
     /// The tracker is the seed.
     tracker_seeds: bool,
 }
@@ -33,22 +33,25 @@ struct System {
 const S1: System = System {
     name: "s1",
     options: &["--requests", "paced:10ms", "--choke-interval", "100ms"],
-    file: &["--file", "movie.mp4"],
+    client: &["--file", "movie.mp4"],
     tracker_seeds: false,
 };
 const S2: System = System {
     name: "s2",
     options: &["--choke-interval", "100ms"],
-    file: &["--file", "movie.mp4"],
+    client: &["--file", "movie.mp4"],
     tracker_seeds: true,
 };
-const S3: System =
-    System { name: "s3", options: &[], file: &["--torrent", "movie.mp4.torrent"], tracker_seeds: false };
-const S4: System = System { name: "s4", options: &[], file: &["--file", "movie.mp4"], tracker_seeds: false };
-const S5: System =
-    System { name: "s5", options: &["--requests", "paced:10ms"], file: &[], tracker_seeds: true };
 /// The same with a client that has one connection to the tracker.
-const S5_ONE_CONNECTION: System = System { file: &["--one-connection"], ..S5 };
+const S2_ONE_CONNECTION: System = System { client: &["--file", "movie.mp4", "--one-connection"], ..S2 };
+const S3: System =
+    System { name: "s3", options: &[], client: &["--torrent", "movie.mp4.torrent"], tracker_seeds: false };
+const S4: System =
+    System { name: "s4", options: &[], client: &["--file", "movie.mp4"], tracker_seeds: false };
+const S5: System =
+    System { name: "s5", options: &["--requests", "paced:10ms"], client: &[], tracker_seeds: true };
+/// The same with a client that has one connection to the tracker.
+const S5_ONE_CONNECTION: System = System { client: &["--one-connection"], ..S5 };
 
 /// A tracker, with the file when it is the seed, and a seeder otherwise.
 struct World {
@@ -122,7 +125,7 @@ impl World {
     }
 
     fn client(&self) -> Client {
-        Client::start(self.system.name, &self.here, self.at, self.system.file)
+        Client::start(self.system.name, &self.here, self.at, self.system.client)
     }
 }
 
@@ -212,6 +215,11 @@ fn s1_among_our_own() {
 #[test]
 fn s2_the_tracker_is_a_seed_and_contributors_are_served() {
     a_swarm_of_both(&S2);
+}
+
+#[test]
+fn s2_one_connection_for_all_that_is_said_to_the_tracker() {
+    a_swarm_of_both(&S2_ONE_CONNECTION);
 }
 
 #[test]

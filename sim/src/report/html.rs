@@ -278,6 +278,17 @@ mod tests {
     }
 
     #[test]
+    fn on_paper_there_is_nothing_to_point_at() {
+        let page = page_of(&Case::swarm(&[("peer", 3)], 1, 10));
+        let print = &page[page.find("@media print").unwrap()..page.find("</style>").unwrap()];
+        let hidden = print.lines().find(|line| line.contains("display: none")).unwrap();
+        for what in ["#tip", ".hint", "button.zoom", "line.reader"] {
+            assert!(hidden.contains(what), "{what}: {print}");
+        }
+        assert!(!print.contains("position: absolute") && !print.contains("cursor:"), "{print}");
+    }
+
+    #[test]
     fn names_are_text_and_not_markup() {
         let mut case = Case::swarm(&[("peer", 3)], 1, 10);
         let evil = "</script><img onerror=x>&\"'";

@@ -22,6 +22,7 @@ mod neighbours;
 mod network;
 mod pieces;
 mod tracker;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -49,8 +50,9 @@ pub(super) fn resolve(file: &File, stem: &str, base: &Path) -> Result<Scenario, 
     })?;
     let (content, geometry) = content(file, &root.key("content"))?;
     let (network, places) = network::network(file.network.as_ref(), &root.key("network"))?;
-    let tracker = tracker::tracker(file, &places)?;
-    let groups = groups::groups(file, geometry, &places, tracker.is_some(), base)?;
+    let mut tracker = tracker::tracker(file, &places)?;
+    let mut groups = groups::groups(file, geometry, &places, tracker.is_some(), base)?;
+    waiting::enough(file, &mut groups, tracker.as_mut());
     let neighbours = neighbours::neighbours(file, &groups)?;
     let stop = stop(file.stop.as_ref(), &root.key("stop"))?;
     let timeline = file.timeline.map_or(Duration::from_secs(1), Time::duration);

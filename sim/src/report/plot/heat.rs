@@ -3,7 +3,7 @@
 use super::Figure;
 use super::canvas::{Canvas, LABEL, MARGIN, TICK, Type, WIDTH, width_of};
 use super::hover::{Hover, Point};
-use super::palette::{ABOVE, BELOW, BLACK, Colour, INK, MUTED, UNDECIDED, WHITE, viridis};
+use super::palette::{ABOVE, BELOW, Colour, INK, MUTED, UNDECIDED, viridis};
 use crate::report::{ReportError, format};
 use crate::statistics::float_len;
 
@@ -171,8 +171,7 @@ fn draw(canvas: &mut Canvas<'_>, heat: &Heat, map: &Panel, layout: &Layout) {
             let (x, top) = layout.corner(row, column);
             let fill = cell.shade.fill();
             canvas.rect((x + 1.0, top + 1.0), (x + width - 1.0, top + ROW - 1.0), fill);
-            let ink = if fill.is_dark() { WHITE } else { BLACK };
-            inscribe(canvas, cell, (x + width / 2.0, top + ROW / 2.0), width - 6.0, ink);
+            inscribe(canvas, cell, (x + width / 2.0, top + ROW / 2.0), width - 6.0, fill.ink());
         }
     }
     let below = ROW * float_len(heat.rows.len());

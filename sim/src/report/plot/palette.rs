@@ -26,13 +26,15 @@ pub const GRID: Colour = hex(0x00E5_E7EB);
 pub const GHOST: Colour = hex(0x00D1_D5DB);
 /// Outlines on the heat map, in dark mode too.
 pub const BLACK: Colour = hex(0x0011_1111);
+/// Words on light cells: on a ground of middle lightness only all of black can be read.
+const PITCH: Colour = hex(0);
 /// Gaps between rows of the heat map: the page gives them its own background.
 pub const WHITE: Colour = hex(0x00FF_FFFF);
 /// Lines on the heat map, in dark mode too: not quite white, by which the page tells it from gaps.
 pub const LIGHT: Colour = hex(0x00FE_FEFE);
 
-/// Below, on maps of changes.
-pub const BELOW: Colour = hex(0x0000_72B2);
+/// Below, on maps of changes, in dark mode too: not quite the first of the series, which the page lightens there.
+pub const BELOW: Colour = hex(0x0000_72B3);
 /// Above, on maps of changes.
 pub const ABOVE: Colour = hex(0x00D5_5E00);
 /// Neither, on maps of changes: in dark mode too.
@@ -67,10 +69,25 @@ impl Colour {
         Self { rgb: (mix(red), mix(green), mix(blue)), alpha: 1.0 }
     }
 
-    /// Is white easier to read on it than black? By its luma (ITU-R BT.601).
-    pub fn is_dark(self) -> bool {
+    /// White or black, whichever is easier to read on it: their contrast to it is 4.58 at least.
+    pub fn ink(self) -> Self {
+        if self.contrast(WHITE) >= self.contrast(PITCH) { WHITE } else { PITCH }
+    }
+
+    /// How well one of two opaque colours is read on the other, from 1 to 21 (WCAG 2.2).
+    fn contrast(self, other: Self) -> f64 {
+        let (one, two) = (self.luminance(), other.luminance());
+        (one.max(two) + 0.05) / (one.min(two) + 0.05)
+    }
+
+    /// Relative luminance, from 0 to 1 (WCAG 2.2).
+    fn luminance(self) -> f64 {
+        let linear = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.040_45 { part / 12.92 } else { libm::pow((part + 0.055) / 1.055, 2.4) }
+        };
         let (red, green, blue) = self.rgb;
-        299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue) < 128_000
+        0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
     }
 }
 
@@ -104,6 +121,17 @@ pub fn viridis(level: u8) -> (u8, u8, u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_can_be_read_on_every_colour_of_a_cell() {
+        assert!((WHITE.contrast(PITCH) - 21.0).abs() < 1e-9 && (INK.contrast(INK) - 1.0).abs() < 1e-9);
+        let shares = (0..=255).map(|level| Colour { rgb: viridis(level), alpha: 1.0 });
+        let changes = (0..=100).flat_map(|i| [BELOW, ABOVE].map(|colour| colour.tint(f64::from(i) / 100.0)));
+        for ground in shares.chain(changes).chain([UNDECIDED]) {
+            let contrast = ground.contrast(ground.ink());
+            assert!(contrast >= 4.5, "{contrast} on {ground:?}");
+        }
+    }
 
     #[test]
     fn viridis_meets_its_ends_and_never_repeats() {

@@ -229,8 +229,9 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, y: f64, right: f64, whole: &str) {
         let x = start + width * f64::from(step) / f64::from(STEPS);
         let rgb = viridis(step * 5);
         let colour = super::palette::Colour { rgb, alpha: 1.0 };
-        // Each step reaches to the end, below the next ones: no seams.
-        canvas.rect((x, y - 6.0), (start + width, y + 6.0), colour);
+        // Each step reaches below the next one: no seams.
+        let end = start + width * f64::from((step + 2).min(STEPS)) / f64::from(STEPS);
+        canvas.rect((x, y - 6.0), (end, y + 6.0), colour);
     }
     canvas.text(start + width + 8.0, y, &format!("100 % {whole}"), TICK);
 }

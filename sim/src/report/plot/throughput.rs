@@ -161,7 +161,8 @@ fn draw(canvas: &mut Canvas<'_>, lines: &[Line], x: &Scale, y: &Scale) {
     // Labels stand at the height of the lines' means where there is room, and in any case apart from each other.
     let mut order: Vec<&Line> = lines.iter().collect();
     order.sort_by(|a, b| b.mean().total_cmp(&a.mean()));
-    let gap = if lines.len() > 2 { 24.0 } else { 44.0 };
+    let between = float_len(lines.len().saturating_sub(1).max(1));
+    let gap = if lines.len() > 2 { ((PLOT - 24.0) / between).min(24.0) } else { 44.0 };
     let lowest = |number: usize| PLOT - 16.0 - gap * float_len(lines.len() - 1 - number);
     let mut above = f64::NEG_INFINITY;
     for (number, line) in order.into_iter().enumerate() {

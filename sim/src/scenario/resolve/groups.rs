@@ -7,7 +7,7 @@ use minibit_core::config::{Config, Connections, Inventory, Requests};
 use minibit_core::profile::Counting;
 use minibit_core::{Geometry, Profile};
 
-use super::super::choices::{Announcing, Choices};
+use super::super::choices::Announcing;
 use super::super::file::{self, CountMessages, File};
 use super::super::path::FieldPath;
 use super::super::problem::{Problem, ensure};
@@ -50,27 +50,7 @@ pub(super) fn groups(
         })?;
         groups.push(Resolver { file, geometry, places, tracked, base }.group(group, count, &path)?);
     }
-    let defaults = file.defaults.as_ref().map(file::Defaults::choices);
-    let said =
-        |choices: &Choices| choices.limits.as_ref().is_some_and(|limits| limits.queued_requests.is_some());
-    let asked = groups.iter().map(|group| most_asked(group.config.requests)).max().unwrap_or(0);
-    for (group, written) in groups.iter_mut().zip(&file.groups) {
-        if !said(&written.choices()) && !defaults.as_ref().is_some_and(said) {
-            let limit = &mut group.config.limits.queued_requests;
-            *limit = asked.max(*limit);
-        }
-    }
     Ok(groups)
-}
-
-/// Most requests that wait at a neighbour. Who is asked for more than it lets wait refuses the rest, again and again: unless that is
-/// said to be so, everybody lets as many wait as anybody asks for.
-fn most_asked(requests: Requests) -> u32 {
-    match requests {
-        Requests::Pipelined { max, .. } => max,
-        Requests::Fixed(depth) => depth,
-        Requests::Paced { .. } => 1,
-    }
 }
 
 fn group_name(group: &file::Group, before: &[Group], path: &FieldPath) -> Result<(), Problem> {

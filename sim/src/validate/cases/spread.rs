@@ -82,7 +82,7 @@ pub(super) fn slow_seed(lab: Lab) -> Case {
 /// Under which conditions a picture was made.
 pub(super) fn conditions(what: &str, seeds: usize) -> String {
     let seeds = crate::report::format::count(seeds, "seed");
-    format!("{what}; {seeds}, the bands are 95 % intervals; nothing is faster than T_min")
+    format!("{what}; {seeds}, the bands are 95 % intervals; no swarm is done before T_min")
 }
 
 /// Shares of runs, and curves, by name of the variant.

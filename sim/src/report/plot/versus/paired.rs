@@ -3,7 +3,7 @@
 
 use super::super::Figure;
 use super::super::axis::{Scale, Unit};
-use super::super::canvas::{Canvas, MARGIN, TICK, Type, WIDTH};
+use super::super::canvas::{Canvas, MARGIN, TICK, Type, WIDTH, width_of};
 use super::super::hover::{Hover, Point};
 use super::super::palette::{AXIS, INK, MUTED};
 use super::{colour, shown};
@@ -125,6 +125,9 @@ fn centre(
     let text = MEASURE.shown(estimate.value);
     if right {
         canvas.text(x + 12.0, at(estimate.value), &text, style);
+    } else if x - 12.0 - width_of(&text, style) < LEFT {
+        // It would run into the axis.
+        canvas.text(x, at(estimate.value) - 14.0, &text, style.centred());
     } else {
         canvas.text(x - 12.0, at(estimate.value), &text, style.right());
     }
