@@ -1,6 +1,7 @@
 //! What `seed` and `get` have in common: the engine, the port that others reach it at, what they are told by name and on the local
 //! network, and the end of it all.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
@@ -45,6 +46,9 @@ pub(crate) struct Session {
     /// What we give, for those who ask for names.
     registry: Shared,
     publishers: Vec<(InfoHash, Publisher)>,
+    /// Torrents whose peers do not say who they are, and that have a tracker: they are not announced on the local network, or each of their
+    /// peers would be found at each of its addresses, and taken for as many.
+    nameless: BTreeSet<InfoHash>,
     /// From the first torrent on, who connects is answered. Until then the system keeps them waiting: a peer that is turned away while its
     /// torrent is still being looked at does not come again for a while.
     opening: Arc<Notify>,
@@ -108,6 +112,7 @@ impl Session {
             lan,
             registry,
             publishers: Vec::new(),
+            nameless: BTreeSet::new(),
             opening,
         })
     }
@@ -119,6 +124,9 @@ impl Session {
         publicity: Publicity,
     ) -> Result<watch::Receiver<Status>, Failure> {
         let metainfo = Arc::clone(&torrent.metainfo);
+        if !torrent.config.handshake && !torrent.trackers.is_empty() {
+            self.nameless.insert(metainfo.info_hash());
+        }
         let left = missing(&metainfo, &torrent.have);
         let status = self.engine.add(torrent).await.context("cannot start")?;
         self.opening.notify_one();
@@ -173,7 +181,9 @@ impl Session {
             let _ = writeln!(io::stderr(), "warning: it cannot be found by name here: {error}");
         }
         if let Some(lan) = self.lan.as_ref().filter(|_| !metainfo.is_private()) {
-            lan.join(metainfo.info_hash());
+            if !self.nameless.contains(&metainfo.info_hash()) {
+                lan.join(metainfo.info_hash());
+            }
             lan.join(CATALOGUE);
         }
         let mut known = self.publishers.iter().filter(|(known, _)| *known == metainfo.info_hash()).peekable();

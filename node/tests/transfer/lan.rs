@@ -129,6 +129,30 @@ fn a_private_torrent_is_neither_announced_nor_are_its_peers_taken_from_there() {
     assert!(of_private.accept().is_err(), "a peer of a private torrent was taken from the local network");
 }
 
+/// Peers of S5 do not say who they are: one that is found at several addresses would be taken for several. The same file for today's
+/// peers is announced and its peers are dialled.
+#[test]
+fn nameless_peers_are_found_by_their_tracker_alone() {
+    let Some(ear) = Ear::where_it_works() else { return };
+    let heard_of = |profile: &str, name: &str| {
+        let here = Place::new();
+        let info_hash = describe(&here, name, &[]).info_hash();
+        let torrent = format!("{name}.torrent");
+        let tracker = ["--tracker", "127.0.0.1:1", "--profile", profile];
+        let mut seeder = start(&here, &[&["seed", &torrent][..], &tracker].concat());
+        seeder.says("seeding on port ");
+        (info_hash, seeder, here)
+    };
+    let (of_s5, _nameless, _here) = heard_of("s5", "nameless");
+    let (open, _open, _there) = heard_of("bittorrent", "open");
+    assert!(!ear.hears_until(open).contains(&of_s5));
+    let (theirs, ours) = (listener(), listener());
+    ear.says(of_s5, &theirs);
+    ear.says(open, &ours);
+    is_dialled(&ours);
+    assert!(theirs.accept().is_err(), "a peer of S5 was taken from the local network");
+}
+
 /// With nothing but an info-hash nobody can know that it is private; with the metadata everybody can.
 #[test]
 fn a_magnet_link_that_turns_out_private_is_hushed() {
