@@ -13,9 +13,7 @@
 //! is forgiven when it takes a block.
 
 use core::cmp::Reverse;
-use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use crate::boundary::{DisconnectReason, Env, Outbox};
 use crate::config::ChokeAlgorithm;
@@ -162,10 +160,7 @@ impl<E: Env> Torrent<E> {
 
     /// Who gets the next slot.
     fn next_for_slot(&self) -> Option<ConnId> {
-        let mut hosts: BTreeMap<IpAddr, u32> = BTreeMap::new();
-        for (_, peer) in self.conns.iter().filter(|(_, peer)| peer.peer_interested && !peer.am_choking) {
-            *hosts.entry(peer.host()).or_default() += 1;
-        }
+        let hosts = self.hosts(|peer| peer.peer_interested && !peer.am_choking);
         let waiting = self.conns.iter().filter(|(_, peer)| peer.waits_for_slot());
         let rank = |peer: &Peer<E>| (hosts.get(&peer.host()).copied().unwrap_or(0), peer.slot.wasted);
         let next = if self.newest_next {

@@ -11,7 +11,7 @@ use crate::id::{BlockRef, ConnId};
 use crate::message::Message;
 use crate::time::{Instant, nanos};
 use crate::torrent::Torrent;
-use crate::torrent::peer::Outstanding;
+use crate::torrent::peer::{Outstanding, Peer};
 
 /// By so many more requests a queue must be longer than ours, and so many at its front are left alone: they may be on their way. A peer's
 /// credit is two blocks.
@@ -28,19 +28,28 @@ impl<E: Env> Torrent<E> {
             if other == conn || len <= longest.map_or(spared, |(len, ..)| len) {
                 continue;
             }
-            let could = |request: &Outstanding| {
-                peer.would_send(request.block.piece) && self.partials.may_move(request.block)
-            };
+            let could = |request: &Outstanding| self.may_take_over(peer, request.block);
             if let Some(at) = victim.outstanding.iter().rposition(could).filter(|&at| at >= spared) {
                 longest = Some((len, other, at));
             }
         }
         let (_, other, at) = longest?;
-        let victim = self.conns.get_mut(other)?;
-        let block = victim.outstanding.remove(at)?.block;
-        victim.expect(block);
-        victim.last_sent = now;
-        out.send(other, Message::Cancel(self.geometry.span(block)));
+        self.take_back(now, other, at, out)
+    }
+
+    /// May a request for the block move to this peer, and would it answer?
+    fn may_take_over(&self, peer: &Peer<E>, block: BlockRef) -> bool {
+        peer.would_send(block.piece) && self.partials.may_move(block)
+    }
+
+    /// Takes one request of a connection back; its block counts as asked for still.
+    fn take_back(&mut self, now: Instant, conn: ConnId, at: usize, out: &mut Outbox<E>) -> Option<BlockRef> {
+        let peer = self.conns.get_mut(conn)?;
+        let block = peer.outstanding.remove(at)?.block;
+        peer.expect(block);
+        peer.settle();
+        peer.last_sent = now;
+        out.send(conn, Message::Cancel(self.geometry.span(block)));
         Some(block)
     }
 
@@ -79,20 +88,13 @@ impl<E: Env> Torrent<E> {
     fn relieve_the_silent(&mut self, now: Instant, conn: ConnId, out: &mut Outbox<E>) -> Option<BlockRef> {
         let peer = self.conns.get(conn).filter(|peer| peer.downloaded > 0)?;
         let patience = nanos(self.config.timeouts.silent?).saturating_mul(self.timeout_scale());
-        let could = |request: &Outstanding| {
-            peer.would_send(request.block.piece) && self.partials.may_move(request.block)
-        };
+        let could = |request: &Outstanding| self.may_take_over(peer, request.block);
         let silent =
             self.conns.iter().filter(|(_, other)| other.downloaded == 0).filter_map(|(other, silent)| {
                 let since = silent.owing_since.filter(|&since| now.nanos_since(since) >= patience)?;
                 silent.outstanding.iter().position(could).map(|at| (since, other, at))
             });
         let (_, other, at) = silent.min()?;
-        let silent = self.conns.get_mut(other)?;
-        let block = silent.outstanding.remove(at)?.block;
-        silent.expect(block);
-        silent.last_sent = now;
-        out.send(other, Message::Cancel(self.geometry.span(block)));
-        Some(block)
+        self.take_back(now, other, at, out)
     }
 }

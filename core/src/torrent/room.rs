@@ -91,10 +91,10 @@ impl<E: Env> Torrent<E> {
             && half_open < limits.half_open as usize
     }
 
-    /// How many connections there are of each host.
-    fn hosts(&self) -> BTreeMap<IpAddr, u32> {
+    /// How many connections there are of each host, of those that count.
+    pub(crate) fn hosts(&self, counts: impl Fn(&Peer<E>) -> bool) -> BTreeMap<IpAddr, u32> {
         let mut hosts = BTreeMap::new();
-        for (_, peer) in self.conns.iter() {
+        for (_, peer) in self.conns.iter().filter(|(_, peer)| counts(peer)) {
             *hosts.entry(peer.host()).or_default() += 1;
         }
         hosts
@@ -108,13 +108,17 @@ impl<E: Env> Torrent<E> {
     /// The hosts that have a large part of the table.
     pub(crate) fn crowds(&self) -> BTreeSet<IpAddr> {
         let company = self.company();
-        self.hosts().into_iter().filter(|&(_, number)| number > company).map(|(host, _)| host).collect()
+        self.hosts(|_| true)
+            .into_iter()
+            .filter(|&(_, number)| number > company)
+            .map(|(host, _)| host)
+            .collect()
     }
 
     /// The connection that is of least use gives way to a newcomer.
     pub(crate) fn make_room(&mut self, now: Instant, out: &mut Outbox<E>) -> bool {
         let Some(patience) = self.config.timeouts.useless else { return false };
-        let (hosts, company) = (self.hosts(), self.company());
+        let (hosts, company) = (self.hosts(|_| true), self.company());
         let mut least = None;
         for slot in 0..self.conns.slot_count() {
             let Some((conn, peer)) = self.conns.at_mut(slot) else { continue };

@@ -220,6 +220,25 @@ fn the_silent_do_not_hold_up_the_end() {
     }
 }
 
+/// Who is asked for nothing any more owes nothing.
+#[test]
+fn the_silent_that_are_relieved_do_not_snub() {
+    let mut config = fixed(1).for_lan();
+    config.choking.snub_after = Duration::from_secs(6);
+    let mut solo = Solo::leecher(config, geometry(1, 2));
+    let (honest, asked) = solo.meet_seed(true);
+    let silent: Vec<ConnId> = (0..5).map(|_| solo.meet_seed(true).0).collect();
+    assert!(requests(&solo.give(honest, asked[0]), honest).is_empty(), "three are asked for the other block");
+    let owing = |solo: &Solo| silent.iter().filter(|&&conn| outstanding(solo, conn) > 0).count();
+    assert_eq!(owing(&solo), 3);
+    assert_eq!(requests(&solo.wait(Duration::from_secs(6)), honest).len(), 1);
+    solo.wait(Duration::from_secs(5));
+    assert_eq!(owing(&solo), 2);
+    for &conn in &silent {
+        assert_eq!(solo.view(conn).unwrap().snubbing, outstanding(&solo, conn) > 0, "{conn:?}");
+    }
+}
+
 #[test]
 fn without_endgame_no_block_is_asked_for_twice() {
     let mut solo = Solo::leecher(Config { endgame: false, ..fixed(2) }, geometry(1, 2));

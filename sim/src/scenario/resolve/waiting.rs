@@ -10,12 +10,12 @@ use super::super::{Group, Tracker};
 /// group or the defaults, and for a tracker that seeds by its own choices.
 pub(super) fn enough(file: &File, groups: &mut [Group], tracker: Option<&mut Tracker>) {
     let asked = groups.iter().map(|group| most_asked(group.config.requests)).max().unwrap_or(0);
+    let raise = |limit: &mut u32| *limit = asked.max(*limit);
     let by_default =
         file.defaults.as_ref().map(file::Defaults::choices).is_some_and(|choices| said(&choices));
     for (group, written) in groups.iter_mut().zip(&file.groups) {
         if !by_default && !said(&written.choices()) {
-            let limit = &mut group.config.limits.queued_requests;
-            *limit = asked.max(*limit);
+            raise(&mut group.config.limits.queued_requests);
         }
     }
     if let Some(seed) = tracker.and_then(|tracker| tracker.seed.as_mut()) {
@@ -24,8 +24,7 @@ pub(super) fn enough(file: &File, groups: &mut [Group], tracker: Option<&mut Tra
             _ => None,
         };
         if !matches!(written, Some(TrackerSeed::Choices(choices)) if said(choices.as_ref())) {
-            let limit = &mut seed.limits.queued_requests;
-            *limit = asked.max(*limit);
+            raise(&mut seed.limits.queued_requests);
         }
     }
 }
